@@ -1,0 +1,120 @@
+"""Input for a tensor signature: arrays of exactly the declared dtype, shapes that match."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spark_models.errors import (
+    InputError,
+    InvalidInputError,
+    MissingColumnsError,
+    TensorShapeError,
+    TensorTypeError,
+    UnsupportedInputError,
+)
+from spark_models.schema.schema import Schema
+from spark_models.schema.specs import TensorSpec
+
+
+def bind_tensors(data: Any, schema: Schema, place: str = "") -> Any:
+    """The tensors that the model takes: one array for an unnamed schema, else a dict in schema order.
+
+    | schema | data |
+    | --- | --- |
+    | one unnamed tensor | array; DataFrame, as its matrix |
+    | one named tensor | array, put under the name; or as below |
+    | named tensors | dict of arrays; DataFrame, a tensor per column, cast to the dtype within its kind |
+
+    Arrays are never cast. A DataFrame column whose cells are arrays is stacked along the first axis.
+
+    Raises:
+        TensorTypeError: [TENSOR_TYPE] another dtype.
+        TensorShapeError: [TENSOR_SHAPE] another rank or length of a fixed axis.
+        MissingColumnsError: [MISSING_COLUMNS] named tensors are absent.
+        UnsupportedInputError: [UNSUPPORTED_INPUT] data of another kind.
+    Source: the Models document, "Input Type Enforcement": tensors are checked strictly.
+    """
+    specs = schema.tensors
+    if not schema.has_input_names():
+        return _unnamed(data, specs[0])
+    given = {specs[0].name: data} if isinstance(data, np.ndarray) and len(specs) == 1 else data
+    if isinstance(given, np.ndarray):
+        raise MissingColumnsError(tuple(spec.name for spec in specs), (), len(specs), place)
+    if not isinstance(given, dict) and not _is_frame(given):
+        raise UnsupportedInputError(f"a {type(data).__name__}", "a dict of numpy arrays or a pandas DataFrame")
+    names = tuple(given.keys())
+    missing = tuple(spec.name for spec in specs if spec.name not in given)
+    if missing != ():
+        raise MissingColumnsError(missing, names, len(specs), place)
+    return _checked(given, specs)
+
+
+def _checked(given: Any, specs: tuple[TensorSpec, ...]) -> dict[str | None, Any]:
+    bound: dict[str | None, Any] = {}
+    problems: list[InputError] = []
+    framed = not isinstance(given, dict)
+    for spec in specs:
+        try:
+            values = given[spec.name]
+            bound[spec.name] = check_tensor(column_tensor(values, spec) if framed else values, spec)
+        except InputError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems != []:
+        raise InvalidInputError(tuple(problems))
+    return bound
+
+
+def _unnamed(data: Any, spec: TensorSpec) -> Any:
+    if isinstance(data, np.ndarray):
+        return check_tensor(data, spec)
+    if not _is_frame(data):
+        raise UnsupportedInputError(f"a {type(data).__name__}", "a numpy array, as the unnamed tensor signature says")
+    if data.shape[1] == 1 and data.dtypes.iloc[0] == object and len(spec.shape) > 1:
+        return check_tensor(column_tensor(data.iloc[:, 0], spec), spec)
+    return check_tensor(data.to_numpy(), spec)
+
+
+def column_tensor(column: Any, spec: TensorSpec) -> Any:
+    """A DataFrame's column as a tensor of the spec's dtype; cells that are lists or arrays are stacked.
+
+    Raises:
+        TensorTypeError: [TENSOR_TYPE] the values are of another kind: a float never becomes an integer.
+        TensorShapeError: [TENSOR_SHAPE] the cells are of different lengths.
+    """
+    values = np.asarray(column)
+    if values.dtype == object and len(values) > 0 and isinstance(values[0], (list, np.ndarray)):
+        try:
+            values = np.stack([np.asarray(cell) for cell in values])
+        except ValueError:
+            raise TensorShapeError(spec.name, (len(values),), spec.shape) from None
+    if values.dtype == spec.type or spec.type == object:
+        return values
+    if len(values) == 0:
+        # Without a row the width of a list column is unknown; an empty tensor of the declared shape is right.
+        return np.zeros((0, *(max(axis, 0) for axis in spec.shape[1:])), spec.type)
+    if values.dtype == object or not np.can_cast(values.dtype, spec.type, "same_kind"):
+        raise TensorTypeError(spec.name, str(values.dtype), str(spec.type))
+    return values.astype(spec.type)
+
+
+def check_tensor(values: Any, spec: TensorSpec) -> Any:
+    """The values themselves, if their dtype and shape are the spec's."""
+    if not isinstance(values, np.ndarray):
+        raise UnsupportedInputError(f"a {type(values).__name__} for tensor {spec.name!r}", "a numpy array")
+    text = spec.type.kind in "US" and values.dtype.kind == spec.type.kind
+    if values.dtype != spec.type and not text:
+        raise TensorTypeError(spec.name, str(values.dtype), str(spec.type))
+    fits = len(values.shape) == len(spec.shape) and all(
+        wanted in (-1, got) for got, wanted in zip(values.shape, spec.shape, strict=True)
+    )
+    if not fits:
+        raise TensorShapeError(spec.name, values.shape, spec.shape)
+    return values
+
+
+def _is_frame(data: Any) -> bool:
+    return type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns")

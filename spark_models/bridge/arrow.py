@@ -1,0 +1,85 @@
+"""Arrow types as column types, and Arrow columns as the numpy or pandas values that models take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pat
+
+from spark_models.bridge import numpy as numpy_bridge
+from spark_models.schema.datatypes import Array, ColumnType, DataType
+
+
+def column_type(kind: pa.DataType) -> ColumnType | None:
+    """The column type of an Arrow type; None where the format has none (uint64, decimal, duration, struct, map).
+
+    >>> column_type(pa.int16())
+    integer
+    >>> column_type(pa.list_(pa.float64()))
+    array(double)
+    """
+    if pat.is_boolean(kind) or pat.is_integer(kind) or pat.is_floating(kind):
+        return numpy_bridge.column_type(np.dtype(kind.to_pandas_dtype()))
+    if pat.is_string(kind) or pat.is_large_string(kind) or pat.is_string_view(kind):
+        return DataType.string
+    if pat.is_binary(kind) or pat.is_large_binary(kind) or pat.is_fixed_size_binary(kind):
+        return DataType.binary
+    if pat.is_timestamp(kind) or pat.is_date(kind):
+        return DataType.datetime
+    if pat.is_list(kind) or pat.is_large_list(kind) or pat.is_fixed_size_list(kind):
+        inner = column_type(kind.value_type)
+        return None if inner is None else Array(inner)
+    return None
+
+
+def column_values(column: pa.Array | pa.ChunkedArray) -> Any:
+    """A column's values as the 1-D numpy or pandas array that `bind.casts` takes; length kept, order kept.
+
+    | Arrow | values | nulls become |
+    | --- | --- | --- |
+    | floating | float array, a view of the buffer where there is no null | NaN |
+    | integer, boolean | numpy array without nulls, else pandas' nullable array | NA |
+    | string, binary | object array | None |
+    | timestamp | datetime64, in UTC where it has a zone | NaT |
+    | date | datetime64[s] | NaT |
+    | list, struct, map, decimal | object array of lists, dicts, Decimals | None |
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):  # combine_chunks of an empty column keeps it chunked before Arrow 17
+        array = pa.array([], type=column.type)
+    kind = array.type
+    if pat.is_floating(kind):
+        return array.to_numpy(zero_copy_only=False)
+    if pat.is_integer(kind) or pat.is_boolean(kind):
+        return array.to_numpy(zero_copy_only=False) if array.null_count == 0 else _nullable(array)
+    if pat.is_timestamp(kind):
+        return array.cast(pa.timestamp(kind.unit)).to_numpy(zero_copy_only=False)
+    if pat.is_date(kind):
+        return array.cast(pa.timestamp("s")).to_numpy(zero_copy_only=False)
+    if pat.is_dictionary(kind):
+        return column_values(array.dictionary_decode())
+    if pat.is_nested(kind):
+        values = np.empty(len(array), dtype=object)
+        values[:] = [_plain(cell) for cell in array.to_pylist()] if len(array) > 0 else []
+        return values
+    return array.to_numpy(zero_copy_only=False)
+
+
+def _nullable(array: pa.Array) -> Any:
+    import pandas as pd
+
+    mask = array.is_null().to_numpy(zero_copy_only=False)
+    filled = pc.fill_null(array, False if pat.is_boolean(array.type) else 0).to_numpy(zero_copy_only=False)
+    if pat.is_boolean(array.type):
+        return pd.arrays.BooleanArray(filled, mask)
+    return pd.arrays.IntegerArray(np.array(filled), mask)
+
+
+def _plain(cell: Any) -> Any:
+    # Arrow gives a map as a list of pairs; a model expects a dict.
+    if isinstance(cell, list) and len(cell) > 0 and all(isinstance(item, tuple) and len(item) == 2 for item in cell):
+        return dict(cell)
+    return cell

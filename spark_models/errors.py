@@ -1,0 +1,1057 @@
+"""Every exception that this package raises on purpose.
+
+An error is a class with a stable code, an HTTP status and facts. The facts are its dataclass fields and
+stand in `args`, so an error survives pickle; its text is composed only when it is shown:
+
+    [CODE] what is wrong
+    Where: in which file, column or argument
+    Hint: how to mend it
+
+The code stands in the text because Spark carries only the text of a worker's exception to the driver.
+No text holds a value of a row: rows are customers' data.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+LISTED = 10
+"""How many names a text lists before it says how many more there are."""
+
+
+def listed(names: Iterable[object], limit: int = LISTED) -> str:
+    """`['a', 'b', … +3 more]`: the names in their order, cut at `limit`.
+
+    >>> listed(["a", "b"])
+    "['a', 'b']"
+    >>> listed(range(12), limit=2)
+    '[0, 1, … +10 more]'
+    """
+    items = [repr(name) for name in names]
+    shown = items[:limit]
+    if len(items) > limit:
+        shown.append(f"… +{len(items) - limit} more")
+    return "[" + ", ".join(shown) + "]"
+
+
+def renames(missing: Sequence[object], given: Sequence[object]) -> str:
+    """A hint that pairs missing names with given ones that differ by case or a typing slip; '' without any.
+
+    >>> renames(["age"], ["Age", "zip"])
+    "rename 'Age' to 'age'"
+    """
+    spare = [str(name) for name in given if name not in missing]
+    lowered = {name.lower(): name for name in spare}
+    pairs = []
+    for name in map(str, missing):
+        close = lowered.get(name.lower()) or next(iter(difflib.get_close_matches(name, spare, 1, 0.8)), None)
+        if close is not None:
+            pairs.append(f"rename {close!r} to {name!r}")
+    return ", ".join(pairs[:LISTED])
+
+
+@dataclass(eq=False)
+class SparkModelsError(Exception):
+    """The root: `except SparkModelsError` catches whatever this package raises on purpose."""
+
+    code: ClassVar[str] = "SPARK_MODELS_ERROR"
+    status: ClassVar[int] = 400
+
+    def __post_init__(self) -> None:
+        self.args = tuple(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def what(self) -> str:
+        """What is wrong, in one sentence."""
+        return "The operation failed."
+
+    @property
+    def where(self) -> str:
+        """In which file, column or argument; may be empty."""
+        return ""
+
+    @property
+    def hint(self) -> str:
+        """How to mend it; may be empty."""
+        return ""
+
+    def __str__(self) -> str:
+        lines = [f"[{self.code}] {self.what}"]
+        if self.where != "":
+            lines.append(f"Where: {self.where}")
+        if self.hint != "":
+            lines.append(f"Hint: {self.hint}")
+        return "\n".join(lines)
+
+
+# --- schemas and signatures
+
+
+@dataclass(eq=False)
+class InvalidSchemaError(SparkModelsError, ValueError):
+    """A schema, signature or its JSON is not valid."""
+
+    code: ClassVar[str] = "INVALID_SCHEMA"
+    problem: str
+    place: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"Invalid schema: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.place
+
+
+@dataclass(eq=False)
+class InvalidSpecTypeError(SparkModelsError, TypeError):
+    """An argument of ColSpec, TensorSpec or ModelSignature is of the wrong Python type."""
+
+    code: ClassVar[str] = "INVALID_SPEC_TYPE"
+    owner: str
+    argument: str
+    expected: str
+    got: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.owner} expects {self.expected} for '{self.argument}', not {self.got}."
+
+
+@dataclass(eq=False)
+class UnsupportedDataError(SparkModelsError, TypeError):
+    """A schema can't be inferred from this kind of object."""
+
+    code: ClassVar[str] = "UNSUPPORTED_DATA"
+    got: str
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"Can't infer a schema from {self.got}."
+
+    @property
+    def hint(self) -> str:
+        expected = (
+            "give a pandas DataFrame or Series, a numpy array, a dict of numpy arrays, a list of records or rows, "
+            "a Spark DataFrame or an Arrow table"
+        )
+        return expected if self.advice == "" else self.advice
+
+
+@dataclass(eq=False)
+class UnsupportedColumnError(SparkModelsError, ValueError):
+    """Columns are of types that the format has no name for; all of them are listed."""
+
+    code: ClassVar[str] = "UNSUPPORTED_COLUMN"
+    columns: tuple[tuple[str, str], ...]
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        each = listed_pairs(f"{name}: {kind}" for name, kind in self.columns)
+        return f"The format has no column type for {each}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class InvalidParamsError(SparkModelsError, ValueError):
+    """Parameters of a call are unknown or of the wrong type."""
+
+    code: ClassVar[str] = "INVALID_PARAMS"
+    problems: tuple[str, ...]
+    known: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        return "Invalid parameters: " + "; ".join(self.problems[:LISTED]) + "."
+
+    @property
+    def where(self) -> str:
+        return f"params of the call; the signature declares {listed(self.known)}."
+
+
+# --- the input of a model
+
+
+@dataclass(eq=False)
+class InputError(SparkModelsError, ValueError):
+    """The input of a model does not fit its signature."""
+
+    code: ClassVar[str] = "INVALID_INPUT"
+
+
+@dataclass(eq=False)
+class InvalidInputError(InputError):
+    """Several things are wrong with one input; each is an error of its own."""
+
+    code: ClassVar[str] = "INVALID_INPUT"
+    errors: tuple[InputError, ...]
+
+    def __str__(self) -> str:
+        shown = [str(error) for error in self.errors[:LISTED]]
+        more = len(self.errors) - LISTED
+        tail = [f"… +{more} more"] if more > 0 else []
+        return "\n".join([f"[{self.code}] {len(self.errors)} problems with the input.", *shown, *tail])
+
+
+@dataclass(eq=False)
+class MissingColumnsError(InputError):
+    """Inputs that the signature names are absent."""
+
+    code: ClassVar[str] = "MISSING_COLUMNS"
+    missing: tuple[object, ...]
+    given: tuple[object, ...]
+    expected: int
+    place: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"Model is missing inputs {listed(self.missing)}."
+
+    @property
+    def where(self) -> str:
+        source = "inputs of the signature" if self.place == "" else f"inputs of the signature of {self.place}"
+        extra = [name for name in self.given if name not in self.missing]
+        return f"{source} ({self.expected} inputs); the input has {listed(extra)}."
+
+    @property
+    def hint(self) -> str:
+        return renames(self.missing, self.given)
+
+
+@dataclass(eq=False)
+class ColumnCountError(InputError):
+    """An unnamed signature, matched by position, got another number of columns."""
+
+    code: ClassVar[str] = "COLUMN_COUNT"
+    expected: int
+    got: int
+    names: tuple[object, ...] = ()
+    signature_names: tuple[object, ...] = ()
+
+    @property
+    def what(self) -> str:
+        return f"Model takes exactly {self.expected} inputs by position; got {self.got}."
+
+    @property
+    def where(self) -> str:
+        if self.names == () and self.signature_names == ():
+            return ""
+        wanted = "" if self.signature_names == () else f"the signature has {listed(self.signature_names)}; "
+        return f"{wanted}the input has {listed(self.names)}."
+
+
+@dataclass(eq=False)
+class ColumnTypeError(InputError):
+    """A column's type does not widen to the declared one without loss."""
+
+    code: ClassVar[str] = "COLUMN_TYPE"
+    column: object
+    got: str
+    expected: str
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"Column {self.column!r} is {self.got}; {self.expected} is expected, and the cast may lose values."
+
+    @property
+    def where(self) -> str:
+        return "inputs of the signature"
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class NullColumnError(InputError):
+    """A column that may have no missing values has some."""
+
+    code: ClassVar[str] = "NULLS_IN_COLUMN"
+    column: object
+    expected: str
+    got: str = ""
+
+    @property
+    def what(self) -> str:
+        was = "" if self.got == "" else f" (it is {self.got})"
+        return f"Column {self.column!r} of type {self.expected} has missing values{was}."
+
+    @property
+    def where(self) -> str:
+        return "inputs of the signature"
+
+    @property
+    def hint(self) -> str:
+        double = "" if self.expected == "boolean" else "declare it as double when you infer the signature, or "
+        return f"{double}mark it \"required\": false, or fill the missing values"
+
+
+@dataclass(eq=False)
+class DuplicateColumnsError(InputError):
+    """Two columns of the input have the same name."""
+
+    code: ClassVar[str] = "DUPLICATE_COLUMNS"
+    names: tuple[object, ...]
+
+    @property
+    def what(self) -> str:
+        return f"The input has several columns named {listed(self.names)}."
+
+    @property
+    def hint(self) -> str:
+        return "drop or rename them: inputs are matched by name"
+
+
+@dataclass(eq=False)
+class UnsupportedInputError(InputError, TypeError):
+    """The input is an object that can't become what the signature needs."""
+
+    code: ClassVar[str] = "UNSUPPORTED_INPUT"
+    got: str
+    expected: str
+
+    @property
+    def what(self) -> str:
+        return f"The input is {self.got}; {self.expected} is expected."
+
+
+@dataclass(eq=False)
+class TensorTypeError(InputError):
+    """A tensor's dtype is another one than the signature's; tensors are never cast."""
+
+    code: ClassVar[str] = "TENSOR_TYPE"
+    tensor: str | None
+    got: str
+    expected: str
+
+    @property
+    def what(self) -> str:
+        return f"{tensor_name(self.tensor)} has dtype {self.got}; {self.expected} is expected."
+
+    @property
+    def hint(self) -> str:
+        return f"tensors are matched strictly: cast it with .astype({self.expected!r}) if that is what you mean"
+
+
+@dataclass(eq=False)
+class TensorShapeError(InputError):
+    """A tensor's shape does not match the signature's."""
+
+    code: ClassVar[str] = "TENSOR_SHAPE"
+    tensor: str | None
+    got: tuple[int, ...]
+    expected: tuple[int, ...]
+
+    @property
+    def what(self) -> str:
+        return f"{tensor_name(self.tensor)} has shape {self.got}; {self.expected} is expected (-1: any length)."
+
+
+def tensor_name(name: str | None) -> str:
+    """How a text calls a tensor that may have no name."""
+    return "The tensor" if name is None else f"Tensor {name!r}"
+
+
+def listed_pairs(items: Iterable[str]) -> str:
+    """The items separated by commas, cut at ten."""
+    all_items = list(items)
+    more = len(all_items) - LISTED
+    return ", ".join(all_items[:LISTED]) + (f", … +{more} more" if more > 0 else "")
+
+
+# --- packages, their files and URIs
+
+
+@dataclass(eq=False)
+class ModelPathExistsError(SparkModelsError, FileExistsError):
+    """A model is to be saved where something is already."""
+
+    code: ClassVar[str] = "PATH_EXISTS"
+    path: str
+
+    @property
+    def what(self) -> str:
+        return f"The path {self.path!r} exists and is not empty."
+
+    @property
+    def hint(self) -> str:
+        return "choose another path, or remove it first: saving never overwrites"
+
+
+@dataclass(eq=False)
+class ModelNotFoundError(SparkModelsError, FileNotFoundError):
+    """A model URI leads to no directory."""
+
+    code: ClassVar[str] = "MODEL_NOT_FOUND"
+    status: ClassVar[int] = 404
+    uri: str
+    path: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"There is no model at {self.uri!r}."
+
+    @property
+    def where(self) -> str:
+        return "" if self.path in ("", self.uri) else self.path
+
+
+@dataclass(eq=False)
+class NotAModelError(SparkModelsError, FileNotFoundError):
+    """A directory has no MLmodel file."""
+
+    code: ClassVar[str] = "NOT_A_MODEL"
+    path: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.path!r} is no model: it has no MLmodel file."
+
+    @property
+    def hint(self) -> str:
+        return "give the directory that save_model wrote, the one with MLmodel in it"
+
+
+@dataclass(eq=False)
+class InvalidMLmodelError(SparkModelsError, ValueError):
+    """An MLmodel file can be parsed, but does not describe a model."""
+
+    code: ClassVar[str] = "INVALID_MLMODEL"
+    source: str
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"MLmodel is not valid: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+
+@dataclass(eq=False)
+class InvalidPackageError(SparkModelsError, ValueError):
+    """A file of a package is not what a package may hold."""
+
+    code: ClassVar[str] = "INVALID_PACKAGE"
+    source: str
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"The package is not valid: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+
+@dataclass(eq=False)
+class PathEscapesError(SparkModelsError, ValueError):
+    """A path that a package names leads out of it."""
+
+    code: ClassVar[str] = "PATH_ESCAPES"
+    path: str
+    source: str
+
+    @property
+    def what(self) -> str:
+        return f"The path {self.path!r} leads out of its directory."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+    @property
+    def hint(self) -> str:
+        return "paths in a package are relative, without '..', and no link leads outside"
+
+
+@dataclass(eq=False)
+class ManifestMismatchError(SparkModelsError, ValueError):
+    """Files of a package are not those that were saved."""
+
+    code: ClassVar[str] = "MANIFEST_MISMATCH"
+    source: str
+    changed: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        kinds = (("changed", self.changed), ("added", self.added), ("removed", self.removed))
+        parts = [f"{kind} {listed(names)}" for kind, names in kinds if names != ()]
+        return "The package is not as it was saved: " + ", ".join(parts) + "."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+    @property
+    def hint(self) -> str:
+        return "if the change is yours, write the manifest anew: spark-models update-manifest -m DIR"
+
+
+@dataclass(eq=False)
+class HashMismatchError(SparkModelsError, ValueError):
+    """A package is another one than the pinned one."""
+
+    code: ClassVar[str] = "HASH_MISMATCH"
+    source: str
+    got: str
+    expected: str
+
+    @property
+    def what(self) -> str:
+        return f"The package's content hash is {self.got}; {self.expected} is expected."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+
+@dataclass(eq=False)
+class UnsafeCacheError(SparkModelsError, PermissionError):
+    """The package cache is not private to this user."""
+
+    code: ClassVar[str] = "UNSAFE_CACHE"
+    status: ClassVar[int] = 500
+    path: str
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"The cache directory can't be used: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.path
+
+    @property
+    def hint(self) -> str:
+        return "set SPARK_MODELS_CACHE to a directory of your own with mode 0700"
+
+
+@dataclass(eq=False)
+class UnsupportedUriError(SparkModelsError, ValueError):
+    """Nothing here reads a URI's scheme."""
+
+    code: ClassVar[str] = "UNSUPPORTED_URI"
+    uri: str
+    advice: str
+
+    @property
+    def what(self) -> str:
+        return f"The model URI {self.uri!r} can't be read here."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class RunNotFoundError(SparkModelsError, KeyError):
+    """There is no run of that id."""
+
+    code: ClassVar[str] = "RUN_NOT_FOUND"
+    status: ClassVar[int] = 404
+    run_id: str
+    home: str
+
+    @property
+    def what(self) -> str:
+        return f"There is no run {self.run_id!r}."
+
+    @property
+    def where(self) -> str:
+        return self.home
+
+    @property
+    def hint(self) -> str:
+        return "set SPARK_MODELS_HOME to the directory that holds the runs"
+
+
+@dataclass(eq=False)
+class NoRegistryError(SparkModelsError, RuntimeError):
+    """A model is to be registered, and there is no registry."""
+
+    code: ClassVar[str] = "NO_REGISTRY"
+    name: str
+
+    @property
+    def what(self) -> str:
+        return f"The model can't be registered as {self.name!r}: there is no model registry here."
+
+    @property
+    def hint(self) -> str:
+        return "leave registered_model_name out, or log inside mlflow.start_run() of an MLflow server"
+
+
+@dataclass(eq=False)
+class FlavorNotFoundError(SparkModelsError, KeyError):
+    """A package has not the flavor that is asked for."""
+
+    code: ClassVar[str] = "FLAVOR_NOT_FOUND"
+    flavor: str
+    present: tuple[str, ...]
+    source: str
+
+    @property
+    def what(self) -> str:
+        return f"The model has no flavor {self.flavor!r}; it has {listed(self.present)}."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+
+@dataclass(eq=False)
+class LoaderNotFoundError(SparkModelsError, ImportError):
+    """The module that loads a python_function can't be imported."""
+
+    code: ClassVar[str] = "LOADER_NOT_FOUND"
+    module: str
+    problem: str
+    source: str
+
+    @property
+    def what(self) -> str:
+        return f"The loader module {self.module!r} can't be used: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+    @property
+    def hint(self) -> str:
+        return "install the package that has it, or save the model with code_paths=[...]"
+
+
+@dataclass(eq=False)
+class CodeNotAllowedError(SparkModelsError, PermissionError):
+    """Loading would run code that the package carries, and the caller refused that."""
+
+    code: ClassVar[str] = "CODE_NOT_ALLOWED"
+    source: str
+    reasons: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        return "Loading this model would run code that it carries: " + "; ".join(self.reasons[:LISTED]) + "."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+    @property
+    def hint(self) -> str:
+        return "look with `spark-models inspect -m DIR`, then load with allow_code=True if you trust its author"
+
+
+@dataclass(eq=False)
+class ModuleConflictError(SparkModelsError, ImportError):
+    """Two packages carry different code under one module name."""
+
+    code: ClassVar[str] = "MODULE_CONFLICT"
+    modules: tuple[str, ...]
+    source: str
+
+    @property
+    def what(self) -> str:
+        return f"The package carries modules {listed(self.modules)} that this process has loaded from elsewhere."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+    @property
+    def hint(self) -> str:
+        return "load the models in processes of their own, or rename the modules in one of them"
+
+
+@dataclass(eq=False)
+class MissingExtraError(SparkModelsError, ImportError):
+    """An optional library is needed and not installed."""
+
+    code: ClassVar[str] = "MISSING_EXTRA"
+    status: ClassVar[int] = 500
+    library: str
+    extra: str
+    purpose: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.purpose} needs {self.library}, which is not installed."
+
+    @property
+    def hint(self) -> str:
+        return f"pip install 'spark-models[{self.extra}]'"
+
+
+@dataclass(eq=False)
+class InvalidArgumentError(SparkModelsError, ValueError):
+    """Arguments of a call are missing, unknown or contradict each other."""
+
+    code: ClassVar[str] = "INVALID_ARGUMENT"
+    problem: str
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"{self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class InvalidExampleError(SparkModelsError, TypeError):
+    """An input example can't be stored."""
+
+    code: ClassVar[str] = "INVALID_EXAMPLE"
+    problem: str
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"The input example can't be stored: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class JsonValueError(InputError):
+    """A value of a JSON or CSV body is not of the declared type."""
+
+    code: ClassVar[str] = "JSON_VALUE"
+    place: str
+    got: str
+    expected: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.got} is no {self.expected}."
+
+    @property
+    def where(self) -> str:
+        return self.place
+
+
+@dataclass(eq=False)
+class JsonBodyError(InputError):
+    """A JSON or CSV body is not of a known form."""
+
+    code: ClassVar[str] = "JSON_BODY"
+    problem: str
+    place: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"The input can't be read: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.place
+
+
+@dataclass(eq=False)
+class InvalidModelError(SparkModelsError, TypeError):
+    """The object to save is not what the flavor saves."""
+
+    code: ClassVar[str] = "INVALID_MODEL"
+    flavor: str
+    got: str
+    expected: str
+
+    @property
+    def what(self) -> str:
+        return f"The {self.flavor} flavor saves {self.expected}, not {self.got}."
+
+
+# --- the files of a package: YAML and environments
+
+
+@dataclass(eq=False)
+class InvalidYamlError(SparkModelsError, ValueError):
+    """A text is not one YAML document of plain values, or a value can't be written as one."""
+
+    code: ClassVar[str] = "INVALID_YAML"
+    source: str
+    line: int | None
+    problem: str
+    column: int | None = None
+
+    @property
+    def what(self) -> str:
+        return f"Invalid YAML: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        line = "" if self.line is None else f", line {self.line}"
+        column = "" if self.column is None else f", column {self.column}"
+        return f"{self.source}{line}{column}"
+
+
+@dataclass(eq=False)
+class UnsafeYamlError(SparkModelsError, ValueError):
+    """A YAML text is refused before anything is built from it: too big, too deep, or it names Python objects."""
+
+    code: ClassVar[str] = "UNSAFE_YAML"
+    source: str
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"Unsafe YAML: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+
+@dataclass(eq=False)
+class InvalidEnvironmentError(SparkModelsError, ValueError):
+    """The conda environment or the requirements that were given for a package can't be used."""
+
+    code: ClassVar[str] = "INVALID_ENVIRONMENT"
+    problem: str
+    source: str
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"Invalid environment: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+# --- the output of a model
+
+
+@dataclass(eq=False)
+class UnsupportedResultTypeError(SparkModelsError, ValueError):
+    """A result type is not one that a prediction column can have."""
+
+    code: ClassVar[str] = "UNSUPPORTED_RESULT_TYPE"
+    given: str
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"The result type {self.given!r} is not supported."
+
+    @property
+    def hint(self) -> str:
+        known = (
+            "use int, long, float, double, string, boolean, date, timestamp, binary, decimal(p,s), array<…>, "
+            "map<string,…>, struct<name:…> or 'signature'"
+        )
+        return known if self.advice == "" else self.advice
+
+
+@dataclass(eq=False)
+class OutputError(SparkModelsError, ValueError):
+    """A model's output is not what was asked for."""
+
+    code: ClassVar[str] = "INVALID_OUTPUT"
+    status: ClassVar[int] = 500
+
+
+@dataclass(eq=False)
+class NoMatchingOutputError(OutputError):
+    """No output of the model is of the result type."""
+
+    code: ClassVar[str] = "NO_MATCHING_OUTPUT"
+    result_type: str
+    columns: tuple[tuple[str, str], ...]
+    name: str | None = None
+
+    @property
+    def what(self) -> str:
+        wanted = f"the result type {self.result_type}"
+        if self.name is not None:
+            return f"The model's output has no {self.name!r} that fits {wanted}."
+        return f"The model's output has nothing that fits {wanted}."
+
+    @property
+    def where(self) -> str:
+        if self.columns == ():
+            return "the model's output has no columns"
+        return "the model's output is " + listed_pairs(f"{name}: {kind}" for name, kind in self.columns)
+
+    @property
+    def hint(self) -> str:
+        return "choose a result_type that the output has; int takes up to 32 bits, long up to 64, string takes anything"
+
+
+@dataclass(eq=False)
+class RowCountError(OutputError):
+    """A model gave another number of predictions than it got rows."""
+
+    code: ClassVar[str] = "ROW_COUNT"
+    expected: int
+    got: int
+
+    @property
+    def what(self) -> str:
+        return f"The model gave {self.got} predictions for {self.expected} rows."
+
+    @property
+    def hint(self) -> str:
+        return "its predict must give exactly one prediction for each row, in their order"
+
+
+@dataclass(eq=False)
+class UnsupportedOutputError(OutputError, TypeError):
+    """A model's output has no columns."""
+
+    code: ClassVar[str] = "UNSUPPORTED_OUTPUT"
+    got: str
+
+    @property
+    def what(self) -> str:
+        return f"The model's output is {self.got}."
+
+    @property
+    def hint(self) -> str:
+        return "predict must give a DataFrame, Series, array, list, or dict of columns"
+
+
+@dataclass(eq=False)
+class OutputValueError(OutputError):
+    """A value of the output can't be held by the result type."""
+
+    code: ClassVar[str] = "OUTPUT_VALUE"
+    column: str
+    result_type: str
+
+    @property
+    def what(self) -> str:
+        return f"Output {self.column!r} has values that {self.result_type} can't hold."
+
+
+# --- scoring on Spark
+
+
+@dataclass(eq=False)
+class NoSparkSessionError(SparkModelsError, RuntimeError):
+    """There is no active Spark session."""
+
+    code: ClassVar[str] = "NO_SPARK_SESSION"
+
+    @property
+    def what(self) -> str:
+        return "There is no active Spark session."
+
+    @property
+    def hint(self) -> str:
+        return "start one: spark = SparkSession.builder.getOrCreate(), or give it: spark_udf(spark, model_uri)"
+
+
+@dataclass(eq=False)
+class NoSignatureError(SparkModelsError, ValueError):
+    """Columns can't be found by name, for the model has no signature with names."""
+
+    code: ClassVar[str] = "NO_SIGNATURE"
+    uri: str
+
+    @property
+    def what(self) -> str:
+        return "The UDF was called without columns, and the model has no signature that names any."
+
+    @property
+    def where(self) -> str:
+        return self.uri
+
+    @property
+    def hint(self) -> str:
+        return "call it with columns, as predict('a', 'b') or predict(struct('a', 'b')), or save the model with a signature"
+
+
+@dataclass(eq=False)
+class AmbiguousBindingError(InputError):
+    """Columns given by position have the signature's names in another order."""
+
+    code: ClassVar[str] = "AMBIGUOUS_BINDING"
+    given: tuple[str, ...]
+    expected: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        return "The columns are given by position, and their names say another order."
+
+    @property
+    def where(self) -> str:
+        return f"the signature has {listed(self.expected)}; the call has {listed(self.given)}."
+
+    @property
+    def hint(self) -> str:
+        return "give names as text to bind by name, or columns in the signature's order"
+
+
+@dataclass(eq=False)
+class StructNotAloneError(InputError):
+    """A struct was given beside other columns."""
+
+    code: ClassVar[str] = "STRUCT_NOT_ALONE"
+    count: int
+
+    @property
+    def what(self) -> str:
+        return f"A struct must be the only argument; {self.count} were given."
+
+    @property
+    def hint(self) -> str:
+        return "put every column into the struct, or give every column by itself"
+
+
+@dataclass(eq=False)
+class VectorColumnError(InputError):
+    """A Spark ML vector column was given to a UDF."""
+
+    code: ClassVar[str] = "VECTOR_COLUMN"
+    column: str
+
+    @property
+    def what(self) -> str:
+        return f"Column {self.column!r} is a Spark ML vector, which a UDF sees as an internal struct."
+
+    @property
+    def hint(self) -> str:
+        return (
+            f"give vector_to_array(col({self.column!r})) from pyspark.ml.functions, or use spark_models.score(df, …), "
+            "which inserts it"
+        )
+
+
+@dataclass(eq=False)
+class ShipError(SparkModelsError, RuntimeError):
+    """A package did not reach an executor as it was sent."""
+
+    code: ClassVar[str] = "SHIP_FAILED"
+    status: ClassVar[int] = 500
+    name: str
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"The package {self.name} can't be used on this executor: {self.problem}."

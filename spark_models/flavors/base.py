@@ -1,0 +1,72 @@
+"""What every flavor is made of: its capabilities, the predictor it loads, and the example's predictions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from spark_models.bind.enforce import Enforcer
+from spark_models.errors import InvalidExampleError, SparkModelsError
+from spark_models.package.writer import PackageWriter
+
+
+class Predictor(Protocol):
+    """A loaded python_function: rows in, predictions out."""
+
+    def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
+        """The model's own output for the model's own input."""
+
+
+class MethodPredictor(Predictor, Protocol):
+    """A predictor whose model has several methods that score: predict, predict_proba, transform, …"""
+
+    def with_method(self, method: str) -> Predictor:
+        """The same model, scored by another of its methods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a flavor's pyfunc form can take and bear.
+
+    `inputs` are "dataframe", "ndarray" or "dict"; `split_invariant` says that scoring a+b equals scoring a then b;
+    `safe_to_load` that loading runs no code of the package.
+    """
+
+    inputs: tuple[str, ...] = ("dataframe",)
+    thread_safe: bool = True
+    split_invariant: bool = True
+    memory_mapped: bool = False
+    safe_to_load: bool = False
+
+
+def add_example(writer: PackageWriter, example: Any, predict: Callable[[Any], Any]) -> None:
+    """Stores an example with the predictions on it; the signature, where there is one, must accept it.
+
+    A model that fails on its own example is still saved, with a warning and without predictions: the example may need
+    what this machine has not.
+
+    Raises:
+        InputError: the example does not fit the signature.
+    """
+    if example is None:
+        return
+    signature = writer.model.signature
+    enforce = None if signature is None or len(signature.inputs) == 0 else Enforcer(signature.inputs, "the example")
+    writer.add_example(example)
+    data = writer.model.load_input_example(writer.root)
+    given = data if enforce is None else enforce(data)
+    try:
+        writer.add_example(example, lambda _: predict(given))
+    except InvalidExampleError:
+        raise
+    except Exception as error:
+        if isinstance(error, SparkModelsError):
+            raise
+        warnings.warn(
+            f"The model fails on its input example ({type(error).__name__}), so the example is stored without "
+            "predictions, and `verify` will have nothing to compare.",
+            UserWarning,
+            stacklevel=4,
+        )

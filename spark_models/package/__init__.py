@@ -1,0 +1,1 @@
+"""The package on disk: its layout, its metadata, and the files beside them."""

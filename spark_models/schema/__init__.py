@@ -1,0 +1,1 @@
+"""What goes into a model and what comes out: data types, columns, tensors, schemas and signatures."""

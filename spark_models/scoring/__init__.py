@@ -1,0 +1,1 @@
+"""A package on Spark: placed on every host, loaded once a worker process, applied batch by batch."""

@@ -1,0 +1,168 @@
+"""The arguments of a UDF call as the columns that the workers get, names and counts checked, types guarded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from spark_models.bind.columns import bind_columns
+from spark_models.bridge.spark import ACCEPTS
+from spark_models.errors import (
+    AmbiguousBindingError,
+    ColumnCountError,
+    ColumnTypeError,
+    NoSignatureError,
+    StructNotAloneError,
+    VectorColumnError,
+)
+from spark_models.schema.datatypes import Array, DataType
+from spark_models.schema.schema import Schema
+from spark_models.schema.specs import ColSpec, TensorSpec
+
+_MARK = "\x00"
+
+
+def bind_arguments(arguments: Sequence[Any], schema: Schema | None, uri: str) -> tuple[list[Any], list[object]]:
+    """The columns of a call in schema order, and which inputs they are: names, or positions.
+
+    | call | binding |
+    | --- | --- |
+    | none | the signature's names |
+    | strings | by name where the signature has names: extra ones ignored; else by position |
+    | one struct | its fields by name |
+    | columns | by position, exactly as many as the signature has |
+
+    Raises:
+        NoSignatureError: [NO_SIGNATURE] no arguments, and no signature that names any.
+        MissingColumnsError: [MISSING_COLUMNS] strings or a written-out struct without inputs of the signature.
+        ColumnCountError: [COLUMN_COUNT] another number of columns than the signature has.
+        AmbiguousBindingError: [AMBIGUOUS_BINDING] columns whose names are the signature's in another order.
+        StructNotAloneError: [STRUCT_NOT_ALONE] a struct beside other columns.
+    """
+    if schema is None:
+        return _without_signature(arguments, uri)
+    names = schema.input_names()
+    if len(arguments) == 0:
+        if not schema.has_input_names():
+            raise NoSignatureError(uri)
+        return _guarded([F.col(quoted(name)) for name in names], schema, names)
+    if schema.has_input_names() and all(isinstance(item, str) for item in arguments):
+        positions = bind_columns(arguments, schema, uri)
+        found = [name for name, position in zip(names, positions, strict=True) if position is not None]
+        return _guarded([F.col(quoted(name)) for name in found], schema, found)
+    columns = [F.col(item) if isinstance(item, str) else item for item in arguments]
+    if any(_is_struct(column) for column in columns) and len(columns) > 1:
+        raise StructNotAloneError(len(columns))
+    if len(columns) == 1 and (len(schema) > 1 or _is_struct(columns[0])) and schema.has_input_names():
+        return _fields(columns[0], schema, uri)
+    return _by_position(columns, schema)
+
+
+def _without_signature(arguments: Sequence[Any], uri: str) -> tuple[list[Any], list[object]]:
+    if len(arguments) == 0:
+        raise NoSignatureError(uri)
+    columns = [F.col(item) if isinstance(item, str) else item for item in arguments]
+    if any(_is_struct(column) for column in columns) and len(columns) > 1:
+        raise StructNotAloneError(len(columns))
+    return columns, list(range(len(columns)))
+
+
+def _fields(struct: Any, schema: Schema, uri: str) -> tuple[list[Any], list[object]]:
+    given = _struct_fields(struct)
+    names = schema.input_names()
+    if given is not None:
+        positions = bind_columns(given, schema, uri)
+        names = [name for name, position in zip(names, positions, strict=True) if position is not None]
+    elif not _is_struct(struct) and len(schema) > 1 and column_name(struct) in names:
+        # One plain column of several inputs: Spark would only say that it has no fields.
+        raise ColumnCountError(len(schema), 1, (column_name(struct),), tuple(names))
+    # The optimizer takes getField of struct(…) apart again: no struct is built.
+    return _guarded([struct.getField(name) for name in names], schema, names)
+
+
+def _by_position(columns: list[Any], schema: Schema) -> tuple[list[Any], list[object]]:
+    given = tuple(column_name(column) for column in columns)
+    names = tuple(schema.input_names())
+    if len(columns) != len(schema):
+        raise ColumnCountError(len(schema), len(columns), given, names if schema.has_input_names() else ())
+    if schema.has_input_names() and given != names and sorted(given) == sorted(names):
+        raise AmbiguousBindingError(given, tuple(map(str, names)))
+    return _guarded(columns, schema, list(names))
+
+
+def _guarded(columns: list[Any], schema: Schema, found: Sequence[object]) -> tuple[list[Any], list[object]]:
+    specs = schema.input_dict()
+    return [guard(column, specs[name], name) for column, name in zip(columns, found, strict=True)], list(found)
+
+
+def guard(column: Any, spec: ColSpec | TensorSpec, name: object) -> Any:
+    """The column, in a condition on its type that Spark's optimizer folds away where the type fits.
+
+    Where it does not, the JVM raises [COLUMN_TYPE] or [VECTOR_COLUMN] before a row reaches Python.
+    """
+    accepted = accepted_types(spec)
+    if accepted == ():
+        return column
+    kind = F.typeof(column)
+    expected = repr(spec.type) if isinstance(spec, ColSpec) else str(spec.type)
+    text = str(ColumnTypeError(name, _MARK, expected, _advice(spec)))
+    before, after = text.split(_MARK)
+    wrong = F.raise_error(F.concat(F.lit(before), kind, F.lit(after)))
+    vector = F.raise_error(F.lit(str(VectorColumnError(str(name)))))
+    return F.when(kind.isin(*accepted), column).when(kind == F.lit("vector"), vector).otherwise(wrong)
+
+
+def accepted_types(spec: ColSpec | TensorSpec) -> tuple[str, ...]:
+    """`typeof` of the columns that a spec takes; empty where the worker has to look at the values."""
+    if isinstance(spec, TensorSpec):
+        return ()
+    if isinstance(spec.type, DataType):
+        return ACCEPTS[spec.type]
+    if isinstance(spec.type, Array) and isinstance(spec.type.dtype, DataType):
+        return tuple(f"array<{kind}>" for kind in ACCEPTS[spec.type.dtype])
+    return ()
+
+
+def _advice(spec: ColSpec | TensorSpec) -> str:
+    if isinstance(spec, ColSpec) and isinstance(spec.type, DataType) and spec.type.is_numeric:
+        return f"cast it yourself if no value is lost: col.cast('{spec.type.to_spark().simpleString()}')"
+    return ""
+
+
+def quoted(name: object) -> str:
+    """A column name as Spark's parser takes it whole, dots and all.
+
+    >>> quoted("a.b")
+    '`a.b`'
+    """
+    return "`" + str(name).replace("`", "``") + "`"
+
+
+def column_name(column: Any) -> str:
+    """The name that a column expression resolves to, as far as its text tells."""
+    text = str(column)
+    inner = text[8:-2] if text.startswith("Column<'") and text.endswith("'>") else text
+    return _last_name(inner)
+
+
+def _last_name(text: str) -> str:
+    aliased = re.search(r" AS (`[^`]+`|\S+)$", text)
+    name = text if aliased is None else aliased.group(1)
+    return name[1:-1].replace("``", "`") if name.startswith("`") and name.endswith("`") and len(name) > 2 else name
+
+
+def _is_struct(column: Any) -> bool:
+    return str(column).startswith(("Column<'struct(", "Column<'named_struct("))
+
+
+def _struct_fields(column: Any) -> list[str] | None:
+    """The names of the fields of a written-out `struct(a, b)`; None where its text leaves a doubt."""
+    match = re.fullmatch(r"Column<'struct\((.*)\)'>", str(column))
+    if match is None or "*" in match.group(1):
+        return None
+    parts = match.group(1).split(", ")
+    simple = re.compile(r"(.+ AS )?([A-Za-z_]\w*|`[^`]+`)")
+    return [_last_name(part) for part in parts] if all(simple.fullmatch(part) for part in parts) else None

@@ -1,0 +1,157 @@
+"""A package on every host of a Spark application, by its content hash.
+
+The driver copies it into its own cache, hashing every byte, and on a cluster adds it to the application as one archive.
+A worker takes it from the driver's cache where it shares that host or file system, else it unpacks the archive into the
+cache of its host, under a lock, and compares every byte with the manifest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spark_models.errors import ShipError, UnsafeCacheError
+from spark_models.package.layout import MANIFEST
+from spark_models.package.manifest import check_hash, copy_verified, hash_of, read_manifest, verify_manifest
+from spark_models.package.reader import Package
+from spark_models.store.cache import entry, scratch_directory
+from spark_models.store.paths import inside
+
+MAX_MEMBERS = 100_000
+MAX_RATIO = 1_000
+"""Our archives are stored, not compressed; more than this many times their size is an attack, not a package."""
+
+_added: dict[tuple[str, str], str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRef:
+    """Where a worker finds a package: its content hash, the driver's copy, and the archive of the application."""
+
+    content_hash: str
+    driver_root: str
+    archive: str | None = None
+
+    def root(self) -> Path:
+        """The package's directory on this host.
+
+        Raises:
+            ShipError: [SHIP_FAILED] neither the driver's copy nor the archive can be used.
+        """
+        shared = Path(self.driver_root)
+        if _is_whole(shared, self.content_hash):
+            return shared
+        if self.archive is None:
+            raise ShipError(self.content_hash[:12], f"{self.driver_root} is not on this host")
+        return _unpacked(self.archive, self.content_hash)
+
+
+def place(spark: Any, package: Package, expected_hash: str | None = None) -> PackageRef:
+    """Puts a package where the workers of a session find it.
+
+    Raises:
+        ManifestMismatchError: [MANIFEST_MISMATCH] a file is not as it was saved.
+        HashMismatchError: [HASH_MISMATCH] the package is not the pinned one.
+    """
+    stated = package.content_hash()
+    check_hash(stated, expected_hash, str(package.root))
+
+    def fill(stage: Path) -> None:
+        check_hash(copy_verified(package.root, stage), stated, str(package.root))
+
+    # A package that was placed before is still compared: it may have been changed since.
+    package.verify(stated)
+    root = entry(stated, fill)
+    archive = None if _is_local(spark) else _add_archive(spark, root, stated)
+    return PackageRef(stated, str(root), archive)
+
+
+def _is_local(spark: Any) -> bool:
+    """Whether the workers are on the driver's host and in its file system: a classic session of master local."""
+    context = getattr(spark, "_jsc", None) if not hasattr(spark, "_sc") else spark._sc
+    return context is not None and str(context.master).startswith("local") and "cluster" not in str(context.master)
+
+
+def _add_archive(spark: Any, root: Path, content_hash: str) -> str:
+    is_connect = not hasattr(spark, "_sc")
+    application = str(id(spark)) if is_connect else str(spark.sparkContext.applicationId)
+    name = _added.get((application, content_hash))
+    if name is not None:
+        return name
+    archive = pack(root, scratch_directory("ship") / f"spark-models-{content_hash}.zip")
+    if is_connect:
+        spark.addArtifacts(str(archive), file=True)
+    else:
+        spark.sparkContext.addFile(str(archive))
+    _added[(application, content_hash)] = archive.name
+    return archive.name
+
+
+def pack(root: Path, archive: Path) -> Path:
+    """The directory as a zip archive, stored without compression: models hardly compress, and hosts are waiting."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, allowZip64=True) as target:
+        for folder, folders, files in os.walk(root):
+            folders.sort()
+            for name in sorted(files):
+                path = Path(folder, name)
+                target.write(path, path.relative_to(root).as_posix())
+    return archive
+
+
+def unpack(archive: Path, target: Path) -> None:
+    """Unpacks an archive of `pack` into an empty directory.
+
+    Raises:
+        PathEscapesError: [PATH_ESCAPES] a member leads out of the directory.
+        ShipError: [SHIP_FAILED] it is no archive, or unpacks to more than it may.
+    """
+    try:
+        with zipfile.ZipFile(archive) as source:
+            members = source.infolist()
+            total = sum(member.file_size for member in members)
+            if len(members) > MAX_MEMBERS or total > MAX_RATIO * max(archive.stat().st_size, 1):
+                raise ShipError(archive.name, "the archive unpacks to more than a package may hold")
+            for member in members:
+                path = inside(target, member.filename, archive.name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with source.open(member) as reader, open(path, "wb") as writer:
+                    shutil.copyfileobj(reader, writer, 1 << 20)
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ShipError(archive.name, f"the archive is damaged ({error})") from error
+    except OSError as error:
+        raise ShipError(archive.name, f"it can't be unpacked ({error.strerror or error})") from error
+
+
+def _is_whole(root: Path, content_hash: str) -> bool:
+    """Whether a cache entry is at hand and its manifest the wanted one; entries were checked when they were made."""
+    try:
+        text = read_manifest(root)
+        return text is not None and hash_of(text) == content_hash and root.stat().st_uid == os.getuid()
+    except OSError:
+        return False
+
+
+def _unpacked(name: str, content_hash: str) -> Path:
+    from pyspark import SparkFiles
+
+    archive = Path(SparkFiles.get(name))
+    if not archive.is_file():
+        raise ShipError(name, "Spark has not delivered the archive")
+
+    def fill(stage: Path) -> None:
+        unpack(archive, stage)
+        if not (stage / MANIFEST).is_file():
+            raise ShipError(name, "the archive has no manifest")
+        verify_manifest(stage, content_hash)
+
+    try:
+        return entry(content_hash, fill)
+    except UnsafeCacheError:
+        # No private cache on this host: the application's own directory is removed with it.
+        base = Path(SparkFiles.getRootDirectory()) / "spark-models"
+        base.mkdir(mode=0o700, exist_ok=True)
+        return entry(content_hash, fill, base)

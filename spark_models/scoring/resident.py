@@ -1,0 +1,41 @@
+"""The models that this Python worker process holds: each loaded once, the least used dropped first."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from spark_models.package.reader import open_package
+from spark_models.pyfunc.loading import PyFuncModel, load_predictor
+from spark_models.scoring.place import PackageRef
+
+MOST_MODELS = 8
+"""How many models a process keeps; a job that scores more of them side by side reloads."""
+
+_models: OrderedDict[tuple[str, str | None], PyFuncModel] = OrderedDict()
+_lock = threading.Lock()
+
+
+def resident_model(ref: PackageRef, method: str | None = None) -> PyFuncModel:
+    """The package's model in this process, loaded by the first call; safe under threads.
+
+    Raises:
+        ShipError: [SHIP_FAILED] the package is not on this host.
+    """
+    key = (ref.content_hash, method)
+    with _lock:
+        model = _models.get(key)
+        if model is None:
+            base = _models.get((ref.content_hash, None)) or _load(ref)
+            model = base.with_method(method)
+            _models[(ref.content_hash, None)] = base
+            _models[key] = model
+        _models.move_to_end(key)
+        while len(_models) > MOST_MODELS:
+            _models.popitem(last=False)
+        return model
+
+
+def _load(ref: PackageRef) -> PyFuncModel:
+    root = ref.root()
+    return PyFuncModel(load_predictor(root), open_package(root).model, str(root))

@@ -1,0 +1,92 @@
+"""How batches travel between the JVM and the scorer: as Arrow arrays where Spark has Arrow UDFs, else as pandas Series.
+
+Both end in the same `BatchScorer`, so that the answers do not depend on the Spark version.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from spark_models.bridge.pandas import column_array
+from spark_models.coerce.result_type import ResultType
+from spark_models.errors import InvalidArgumentError, StructNotAloneError
+from spark_models.scoring.scorer import BatchScorer
+
+TRANSPORTS = ("arrow", "pandas")
+
+
+def has_arrow_udf() -> bool:
+    """Whether this pyspark has Arrow-native UDFs: 4.1 and later."""
+    return hasattr(F, "arrow_udf")
+
+
+def choose_transport(asked: str | None) -> str:
+    """The transport that is asked for, or the best one that this pyspark has.
+
+    Raises:
+        InvalidArgumentError: [INVALID_ARGUMENT] this pyspark has not the one that is asked for.
+    """
+    if asked is None:
+        return "arrow" if has_arrow_udf() else "pandas"
+    if asked not in TRANSPORTS:
+        raise InvalidArgumentError(f"The transport {asked!r} is unknown", f"choose one of {list(TRANSPORTS)}")
+    if asked == "arrow" and not has_arrow_udf():
+        raise InvalidArgumentError("This pyspark has no Arrow UDFs", "use transport='pandas', or pyspark 4.1 or later")
+    return asked
+
+
+def make_udf(scorer: BatchScorer, transport: str) -> Any:
+    """The pyspark UDF that scores with `scorer`."""
+    return _arrow_udf(scorer) if transport == "arrow" else _pandas_udf(scorer)
+
+
+def _arrow_udf(scorer: BatchScorer) -> Any:
+    from pyspark.sql.pandas.functions import ArrowUDFType
+
+    def predict(*columns: pa.Array) -> pa.Array:
+        return scorer.score_arrow(columns)
+
+    return F.arrow_udf(predict, returnType=scorer.result_type.ddl, functionType=ArrowUDFType.SCALAR)
+
+
+def _pandas_udf(scorer: BatchScorer) -> Any:
+    is_struct = scorer.result_type.kind == "struct"
+
+    def predict(*columns):  # type: ignore[no-untyped-def] # pyspark reads the annotations that are set below
+        rows = len(columns[0])
+        frames = [column for column in columns if isinstance(column, pd.DataFrame)]
+        if frames != [] and len(columns) > 1:
+            raise StructNotAloneError(len(columns))
+        if frames != []:
+            names = [str(name) for name in frames[0].columns]
+            chosen = scorer.select_fields(names)
+            values = [column_array(frames[0].iloc[:, at]) for at in chosen]
+            scored = scorer.score_columns(values, rows, [names[at] for at in chosen])
+        else:
+            scored = scorer.score_columns([column_array(column) for column in columns], rows)
+        return _struct_frame(scored) if is_struct else _series(scored, scorer.result_type)
+
+    result = pd.DataFrame if is_struct else pd.Series
+    predict.__annotations__ = {"columns": pd.Series, "return": result}
+    return F.pandas_udf(predict, returnType=scorer.result_type.ddl)
+
+
+def _series(scored: pa.Array, result_type: ResultType) -> Any:
+    """A Series that Spark turns back into the very Arrow array, without a pass over its values."""
+    if result_type.kind == "timestamp":
+        # Spark localises pandas timestamps itself, and does not know pandas' Arrow-backed ones.
+        return scored.to_pandas()
+    return pd.Series(pd.arrays.ArrowExtensionArray(scored))
+
+
+def _struct_frame(scored: pa.Array) -> Any:
+    columns = {}
+    for position, field in enumerate(scored.type):
+        values = scored.field(position)
+        zoned = pa.types.is_timestamp(field.type)
+        columns[field.name] = values.to_pandas() if zoned else pd.Series(pd.arrays.ArrowExtensionArray(values))
+    return pd.DataFrame(columns)

@@ -1,0 +1,171 @@
+"""`spark_udf`: a model as a Spark UDF."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from spark_models.coerce.result_type import ResultType, parse_result_type, signature_result_type
+from spark_models.errors import InvalidArgumentError, NoSparkSessionError
+from spark_models.package.audit import refuse_code
+from spark_models.package.reader import Package, open_package
+from spark_models.pyfunc.loading import bind_params
+from spark_models.schema.schema import Schema
+from spark_models.scoring.arguments import bind_arguments
+from spark_models.scoring.place import PackageRef, place
+from spark_models.scoring.plan import plan_for
+from spark_models.scoring.scorer import BatchScorer
+from spark_models.scoring.transports import choose_transport, make_udf
+
+
+def spark_udf(
+    spark: Any = None,
+    model_uri: Any = None,
+    result_type: Any = None,
+    *,
+    method: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    allow_code: bool | None = None,
+    expected_hash: str | None = None,
+    transport: str | None = None,
+) -> ScoringUdf:
+    """A UDF that scores rows with the model at `model_uri`.
+
+    Both `spark_udf(model_uri, result_type=…)`, which takes the active session, and `spark_udf(spark, model_uri, …)`
+    work. The UDF is called without arguments (columns by the signature's names), with column names, with columns, or
+    with one struct; `bind_arguments` says how each is bound.
+
+    `result_type` is a name, a DDL string, a pyspark type, or "signature" for the signature's outputs; the default is
+    double, the leftmost numeric output. `coerce_output` says which output it takes. `method` scores by another method of
+    the model, as "predict_proba".
+
+    The package is copied and hashed now: what is changed at its URI later does not reach the job.
+
+    Raises:
+        NoSparkSessionError: [NO_SPARK_SESSION] no session is given and none is active.
+        UnsupportedResultTypeError: [UNSUPPORTED_RESULT_TYPE] the result type is of no known form.
+        ModelNotFoundError, NotAModelError, ManifestMismatchError, HashMismatchError, CodeNotAllowedError: as `load_model`.
+    """
+    session, uri, kind = _arguments(spark, model_uri, result_type)
+    package = open_package(uri)
+    schema = _inputs(package)
+    wanted = _result_type(kind, package)
+    refuse_code(package, allow_code)
+    bound = bind_params(package.model.signature, params) if params is not None else None
+    scorer_params = tuple(sorted(bound.items())) if bound is not None else ()
+    how = choose_transport(transport)
+    ref = place(session, package, expected_hash)
+    matrix = bool(package.pyfunc.get("matrix_input", False)) and method in (None, package.pyfunc.get("predict_fn"))
+    zone = str(session.conf.get("spark.sql.session.timeZone"))
+    return ScoringUdf(ref, str(uri), schema, wanted, method, scorer_params, matrix, how, zone)
+
+
+@dataclass(frozen=True)
+class ScoringUdf:
+    """A UDF over a model; calling it with columns gives the prediction column.
+
+    It can also be registered for SQL: `spark.udf.register("predict", udf)` or `udf.register(spark, "predict")`; there the
+    columns are bound by position.
+    """
+
+    package: PackageRef
+    uri: str
+    schema: Schema | None
+    result_type: ResultType
+    method: str | None
+    params: tuple[tuple[str, Any], ...]
+    matrix: bool
+    transport: str
+    timezone: str
+
+    def __call__(self, *columns: Any) -> Any:
+        """The prediction column, named "prediction", for columns bound as `bind_arguments` says."""
+        return self.of_inputs(*bind_arguments(columns, self.schema, self.uri))
+
+    def of_inputs(self, bound: list[Any], found: list[object]) -> Any:
+        """The prediction column for columns that are the inputs `found` (names or positions), in schema order."""
+        scorer = self._scorer(found)
+        if self.transport == "arrow" and scorer.plan.doubles and len(bound) > 1:
+            packed = replace(scorer, plan=replace(scorer.plan, packed=True))
+            # One array column costs the JVM and the worker less than its columns one by one: benchmarks/udf.py.
+            return make_udf(packed, self.transport)(F.array(*bound)).alias("prediction")
+        return make_udf(scorer, self.transport)(*bound).alias("prediction")
+
+    def _scorer(self, found: list[object]) -> BatchScorer:
+        plan = plan_for(self.schema, found, self.matrix)
+        return BatchScorer(self.package, plan, self.result_type, self.method, self.params, self.timezone)
+
+    def register(self, spark: Any, name: str) -> Any:
+        """Registers the model as the SQL function `name`, its arguments bound by position."""
+        return spark.udf.register(name, self._by_position)
+
+    @cached_property
+    def _by_position(self) -> Any:
+        names = [] if self.schema is None else self.schema.input_names()
+        return make_udf(self._scorer(names), self.transport)
+
+    # What `spark.udf.register` reads of a UDF.
+    @property
+    def func(self) -> Any:
+        """The function that the workers run."""
+        return self._by_position.func
+
+    @property
+    def returnType(self) -> Any:  # noqa: N802 - pyspark's name
+        """The pyspark type of the prediction column."""
+        return self._by_position.returnType
+
+    @property
+    def evalType(self) -> int:  # noqa: N802 - pyspark's name
+        """pyspark's number of the kind of UDF."""
+        return int(self._by_position.evalType)
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether Spark may call the model again for the same rows."""
+        return True
+
+    def asNondeterministic(self) -> Any:  # noqa: N802 - pyspark's name
+        """The pyspark UDF, marked as not deterministic."""
+        return self._by_position.asNondeterministic()
+
+
+def _arguments(spark: Any, model_uri: Any, result_type: Any) -> tuple[Any, Any, Any]:
+    """The session, URI and result type of either form of the call."""
+    if isinstance(spark, (str, os.PathLike)):
+        if model_uri is not None and result_type is not None:
+            raise InvalidArgumentError("spark_udf(model_uri, …) takes the URI once", "give result_type by its name")
+        return active_session(), spark, model_uri if model_uri is not None else result_type
+    if model_uri is None:
+        raise InvalidArgumentError("spark_udf needs the URI of a model")
+    return active_session() if spark is None else spark, model_uri, result_type
+
+
+def active_session() -> Any:
+    """The active Spark session, classic or Connect.
+
+    Raises:
+        NoSparkSessionError: [NO_SPARK_SESSION] there is none.
+    """
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession()
+    if session is None:
+        raise NoSparkSessionError()
+    return session
+
+
+def _inputs(package: Package) -> Schema | None:
+    schema = package.model.get_input_schema()
+    return None if schema is None or len(schema) == 0 else schema
+
+
+def _result_type(given: Any, package: Package) -> ResultType:
+    if isinstance(given, str) and given.strip().lower() == "signature":
+        return signature_result_type(package.model.get_output_schema())
+    return parse_result_type("double" if given is None else given)

@@ -23,7 +23,7 @@ _NAMES = {
 }
 _MODULES = ("errors", "models", "pyfunc", "sklearn", "types")
 
-__all__ = [*_NAMES, *_MODULES, "__version__"]
+__all__ = [*_NAMES, *_MODULES, "__version__"]  # noqa: PLE0604 - ruff does not see that the names are text
 
 
 def __getattr__(name: str) -> Any:

@@ -293,7 +293,7 @@ class NullColumnError(InputError):
     @property
     def hint(self) -> str:
         double = "" if self.expected == "boolean" else "declare it as double when you infer the signature, or "
-        return f"{double}mark it \"required\": false, or fill the missing values"
+        return f'{double}mark it "required": false, or fill the missing values'
 
 
 @dataclass(eq=False)
@@ -984,7 +984,7 @@ class NoSignatureError(SparkModelsError, ValueError):
 
     @property
     def hint(self) -> str:
-        return "call it with columns, as predict('a', 'b') or predict(struct('a', 'b')), or save the model with a signature"
+        return "call it with columns, predict('a', 'b') or predict(struct('a', 'b')), or save it with a signature"
 
 
 @dataclass(eq=False)

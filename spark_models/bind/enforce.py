@@ -37,10 +37,9 @@ class Enforcer:
     def __init__(self, schema: Schema, place: str = "") -> None:
         self.schema = schema
         self._place = place
-        kinds = [spec.type for spec in schema.columns]
         self._index = pd.Index(schema.input_names()) if schema.has_input_names() else None
-        exact = len(kinds) > 0 and all(kind in _EXACT for kind in kinds)
-        self._dtypes = np.array([kind.to_numpy() for kind in kinds], dtype=object) if exact else None  # type: ignore[union-attr]
+        exact = len(schema) > 0 and all(spec.type in _EXACT for spec in schema.columns)
+        self._dtypes = np.fromiter(schema.numpy_types(), dtype=object) if exact else None
 
     def __call__(self, data: Any) -> Any:
         """The model's input, in schema order.

@@ -170,7 +170,9 @@ def _knows_nulls(data: Any) -> bool:
 
 
 def _warn_of_integers(schema: Schema) -> None:
-    integers = [spec.name for spec in schema.columns if spec.type in (DataType.integer, DataType.long) and spec.required]
+    integers = [
+        spec.name for spec in schema.columns if spec.type in (DataType.integer, DataType.long) and spec.required
+    ]
     if integers != []:
         warnings.warn(
             f"The signature has integer columns {integers[:10]}: an integer column cannot hold missing values, and "

@@ -47,8 +47,7 @@ def json_value(value: Any) -> Any:
 
 def _other(value: Any) -> Any:
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
-        # pandas' NaT is an instance of datetime, and the only one that is not equal to itself.
-        return value.isoformat() if value == value else None
+        return None if type(value).__name__ == "NaTType" else value.isoformat()
     if isinstance(value, decimal.Decimal):
         return str(value)
     if type(value).__name__ == "NAType":
@@ -150,7 +149,9 @@ def _floats(values: Sequence[Any], kind: DataType, place: str, text: bool) -> An
         narrow = wide.astype("float32")
     overflowed = np.isinf(narrow) & np.isfinite(wide)
     if bool(overflowed.any()):
-        raise JsonValueError(place.replace("[*]", f"[{int(overflowed.argmax())}]", 1), "A number out of range", kind.value)
+        raise JsonValueError(
+            place.replace("[*]", f"[{int(overflowed.argmax())}]", 1), "A number out of range", kind.value
+        )
     return narrow
 
 

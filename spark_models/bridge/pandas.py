@@ -41,7 +41,7 @@ def value_kind(values: Any) -> str:
     >>> value_kind(np.array([1, None], dtype=object))
     'integer'
     """
-    kind = pd.api.types.infer_dtype(values, skipna=True)
+    kind: str = pd.api.types.infer_dtype(values, skipna=True)
     if kind == "mixed" and all(isinstance(value, (bytes, bytearray)) for value in values if not is_missing(value)):
         return "bytes"
     return kind
@@ -51,7 +51,7 @@ def is_missing(value: object) -> bool:
     """Whether a cell is None, NaN, NaT or NA; a list or array never is."""
     if value is None or value is pd.NA or value is pd.NaT:
         return True
-    return isinstance(value, float) and value != value or isinstance(value, np.generic) and bool(pd.isna(value))
+    return isinstance(value, (float, np.generic)) and bool(pd.isna(value))
 
 
 def column_type(column: pd.Series[Any]) -> tuple[ColumnType, bool] | None:

@@ -34,8 +34,8 @@ def coerce_output(output: Any, result_type: ResultType, rows: int) -> pa.Array:
     | map<string, T> | the same, under their names |
     | struct<name: T, …> | the one of each name |
 
-    A dtype decides, not the values: int64 does not fit int, and object columns of Python numbers are not numeric. Missing
-    values (None, NaN, NaT) become null everywhere, inside arrays as well.
+    A dtype decides, not the values: int64 does not fit int, and object columns of Python numbers are not numeric.
+    Missing values (None, NaN, NaT) become null everywhere, inside arrays as well.
 
     Raises:
         RowCountError: [ROW_COUNT] the model gave another number of rows.

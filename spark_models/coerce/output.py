@@ -92,8 +92,7 @@ def _from_array(array: np.ndarray[Any, Any], name: str = "") -> Output:
 
 def _from_frame(frame: Any) -> Output:
     columns = tuple(
-        Column(str(label), column_array(frame.iloc[:, position]))
-        for position, label in enumerate(frame.columns)
+        Column(str(label), column_array(frame.iloc[:, position])) for position, label in enumerate(frame.columns)
     )
     dtypes = {column.dtype for column in columns}
     single = next(iter(dtypes)) if len(dtypes) == 1 else None

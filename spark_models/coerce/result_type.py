@@ -210,9 +210,10 @@ class _Parser:
             plain = name[1:-1].replace("``", "`") if name.startswith("`") else name
             self.expect(":")
             fields.append((plain, self.type(depth + 1)))
-            if (token := self.next()) == ">":
+            after = self.next()
+            if after == ">":
                 break
-            if token != ",":
+            if after != ",":
                 raise UnsupportedResultTypeError(self.text)
         if len({name for name, _ in fields}) != len(fields):
             raise UnsupportedResultTypeError(self.text)
@@ -238,7 +239,7 @@ def signature_result_type(outputs: Schema | None) -> ResultType:
     array for (-1, n).
 
     Raises:
-        UnsupportedResultTypeError: [UNSUPPORTED_RESULT_TYPE] the signature says nothing of outputs, or what has no type here.
+        UnsupportedResultTypeError: [UNSUPPORTED_RESULT_TYPE] nothing is said of outputs, or what has no type here.
     """
     if outputs is None or len(outputs) == 0:
         raise UnsupportedResultTypeError("signature", "the signature says nothing of outputs; name a type instead")

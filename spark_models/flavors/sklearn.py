@@ -88,13 +88,17 @@ def save_model(
 
 
 def log_model(
-    sk_model: Any, artifact_path: str, *arguments: Any, registered_model_name: str | None = None, **options: Any
+    sk_model: Any, artifact_path: str, *, registered_model_name: str | None = None, **options: Any
 ) -> LoggedModel:
-    """Saves the model into the active run, with the arguments of `save_model` after its path; gives its URI."""
+    """Saves the model into the active run, with the keyword arguments of `save_model`; gives its URI.
+
+    Raises:
+        NoRegistryError: [NO_REGISTRY] `registered_model_name` is given, and no registry is at hand.
+        ModelPathExistsError: [PATH_EXISTS] the run holds a model of that path.
+    """
 
     def save(path: str, run_id: str) -> None:
-        model = Model(artifact_path=artifact_path, run_id=run_id)
-        save_model(sk_model, path, *arguments, mlflow_model=model, **options)
+        save_model(sk_model, path, mlflow_model=Model(artifact_path=artifact_path, run_id=run_id), **options)
 
     return log_package(artifact_path, save, registered_model_name)
 
@@ -138,7 +142,9 @@ class SklearnPredictor:
     def with_method(self, method: str) -> SklearnPredictor:
         """The same estimator, scored by another of its methods."""
         if method not in PREDICT_METHODS:
-            raise InvalidArgumentError(f"The method {method!r} does not score", f"choose one of {list(PREDICT_METHODS)}")
+            raise InvalidArgumentError(
+                f"The method {method!r} does not score", f"choose one of {list(PREDICT_METHODS)}"
+            )
         return SklearnPredictor(self.model, method)
 
 
@@ -189,7 +195,7 @@ def _load(package: Package, conf: Mapping[str, Any]) -> Any:
         )
     file = conf.get("pickled_model", conf.get("model_path", conf.get("data", MODEL_FILE)))
     with open(package.path(file), "rb") as stream:
-        return pickle.load(stream)
+        return pickle.load(stream)  # noqa: S301 - the flavor's format; `allow_code=False` refuses it before
 
 
 def _takes_matrix(package: PackageWriter, predictor: SklearnPredictor) -> bool:
@@ -204,8 +210,7 @@ def _takes_matrix(package: PackageWriter, predictor: SklearnPredictor) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an estimator that was fitted with names says so about every matrix
             same = _equal(predictor.predict(frame.to_numpy(dtype="float64")), predictor.predict(frame))
-    except Exception:
-        # Whatever a model raises here only says that it needs its DataFrame.
+    except Exception:  # noqa: BLE001 - whatever a model raises here only says that it needs its DataFrame
         return False
     return same
 

@@ -6,7 +6,7 @@ import base64
 import datetime
 import decimal
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,8 @@ def normalise_example(example: Any) -> Any:
     if type(example).__module__.partition(".")[0] == "pyspark":
         raise InvalidExampleError("it is a Spark DataFrame", "give a few rows of it: df.limit(5).toPandas()")
     raise InvalidExampleError(
-        f"it is a {type(example).__name__}", "give a DataFrame, a record, a list of records, an array or a dict of arrays"
+        f"it is a {type(example).__name__}",
+        "give a DataFrame, a record, a list of records, an array or a dict of arrays",
     )
 
 
@@ -241,7 +242,7 @@ def _object_array(values: list[Any]) -> Any:
     return array
 
 
-_OBJECTS = {
+_OBJECTS: dict[str, Callable[[Any], Any]] = {
     "bytes": base64.b64decode,
     "date": datetime.date.fromisoformat,
     "datetime": datetime.datetime.fromisoformat,

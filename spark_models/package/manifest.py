@@ -24,7 +24,7 @@ def package_files(root: Path) -> Iterator[tuple[str, Path]]:
     """Every file of a package as (POSIX path, path), sorted by name, without the manifest.
 
     Raises:
-        InvalidPackageError: [INVALID_PACKAGE] it holds a link, a device, too many files, or a name with control characters.
+        InvalidPackageError: [INVALID_PACKAGE] it holds a link, a device, too many files, or a name not fit to print.
     """
     count = 0
     for folder, folders, files in os.walk(root):

@@ -97,7 +97,9 @@ class Model:
 
     def load_example_predictions(self, path: str | os.PathLike[str]) -> Any:
         """The stored predictions on the input example; None where there are none."""
-        return None if self.example_predictions is None else read_predictions(self.example_predictions, local_path(path))
+        return (
+            None if self.example_predictions is None else read_predictions(self.example_predictions, local_path(path))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The content of the MLmodel file; keys without a value are left out."""

@@ -119,7 +119,9 @@ class PackageWriter:
             (self.root / name).write_text(text, encoding="utf-8")
         self.model.save(self.root / MLMODEL)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if error is None:
                 self.write_mlmodel()

@@ -198,7 +198,7 @@ class Composer:
             seen.add(value)
 
     def _tag(self, event: Any, allowed: frozenset[str]) -> str | None:
-        """The explicit tag; None where the value decides, also for '!', which says that the type is no special one."""
+        """The explicit tag; None where the value decides, which for PyYAML is so after a lone '!' too."""
         tag: str | None = event.tag
         if tag is None or tag == "!":
             return None

@@ -74,19 +74,27 @@ def save_model(
             add_example(package, input_example, predictor.predict)
 
 
-def log_model(
-    artifact_path: str, *arguments: Any, registered_model_name: str | None = None, **options: Any
-) -> LoggedModel:
-    """Saves the model into the active run, with the arguments of `save_model` after its path; gives its URI."""
+def log_model(artifact_path: str, *, registered_model_name: str | None = None, **options: Any) -> LoggedModel:
+    """Saves the model into the active run, with the keyword arguments of `save_model`; gives its URI.
+
+    Raises:
+        NoRegistryError: [NO_REGISTRY] `registered_model_name` is given, and no registry is at hand.
+        ModelPathExistsError: [PATH_EXISTS] the run holds a model of that path.
+    """
 
     def save(path: str, run_id: str) -> None:
-        save_model(path, *arguments, mlflow_model=Model(artifact_path=artifact_path, run_id=run_id), **options)
+        save_model(path, mlflow_model=Model(artifact_path=artifact_path, run_id=run_id), **options)
 
     return log_package(artifact_path, save, registered_model_name)
 
 
 def add_to_model(
-    model: Model, loader_module: str, data: str | None = None, code: str | None = None, env: str | None = None, **other: Any
+    model: Model,
+    loader_module: str,
+    data: str | None = None,
+    code: str | None = None,
+    env: str | None = None,
+    **other: Any,
 ) -> Model:
     """The model with a `python_function` flavor, for flavors that write their package themselves."""
     from platform import python_version
@@ -128,7 +136,9 @@ def _check_arguments(
 def _is_python_model(candidate: Any) -> bool:
     # An instance of MLflow's own PythonModel has the same methods, and is taken without importing MLflow.
     names = {kind.__name__ for kind in type(candidate).__mro__}
-    return isinstance(candidate, PythonModel) or ("PythonModel" in names and callable(getattr(candidate, "predict", None)))
+    return isinstance(candidate, PythonModel) or (
+        "PythonModel" in names and callable(getattr(candidate, "predict", None))
+    )
 
 
 def _add_python_model(package: PackageWriter, python_model: Any, artifacts: Mapping[str, str]) -> None:

@@ -142,7 +142,7 @@ def _scalar(value: Any, dtype: DataType) -> Any:
     allowed = _PYTHON[dtype]
     if isinstance(plain, bool) and dtype is not DataType.boolean or not isinstance(plain, allowed):
         raise TypeError(f"{dtype!r} is expected")
-    return float(plain) if dtype in (DataType.float, DataType.double) else plain
+    return float(plain) if isinstance(plain, int) and dtype in (DataType.float, DataType.double) else plain
 
 
 def _python_types() -> dict[DataType, tuple[type, ...]]:

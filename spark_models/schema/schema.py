@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from spark_models.errors import InvalidSchemaError
-from spark_models.schema.specs import ColSpec, TensorSpec, spec_from_dict
+from spark_models.schema.datatypes import DataType
+from spark_models.schema.specs import ColSpec, Spec, TensorSpec, spec_from_dict
 
 MAX_JSON = 10 * 1024 * 1024
 """Bytes of one signature's JSON; a table of 100,000 columns stays below it."""
@@ -29,9 +30,9 @@ class Schema:
     """
 
     __slots__ = ("_specs",)
-    _specs: tuple[ColSpec, ...] | tuple[TensorSpec, ...]
+    _specs: tuple[Spec, ...]
 
-    def __init__(self, inputs: Iterable[ColSpec | TensorSpec]) -> None:
+    def __init__(self, inputs: Iterable[Spec]) -> None:
         specs = tuple(inputs)
         columns = tuple(spec for spec in specs if isinstance(spec, ColSpec))
         tensors = tuple(spec for spec in specs if isinstance(spec, TensorSpec))
@@ -45,10 +46,10 @@ class Schema:
         repeated = [name for name, times in Counter(named).items() if times > 1]
         if repeated != []:
             raise InvalidSchemaError(f"names must be unique; repeated: {repeated}", "Schema")
-        self._specs = columns if columns != () else tensors
+        self._specs = specs
 
     @property
-    def inputs(self) -> list[ColSpec | TensorSpec]:
+    def inputs(self) -> list[Spec]:
         """The specs, in order, as a new list."""
         return list(self._specs)
 
@@ -86,14 +87,13 @@ class Schema:
         """The column types, or numpy dtypes of a tensor schema, in order."""
         return [spec.type for spec in self._specs]
 
-    def input_dict(self) -> dict[Any, ColSpec | TensorSpec]:
+    def input_dict(self) -> dict[Any, Spec]:
         """The specs by name or position."""
         return dict(zip(self.input_names(), self._specs, strict=True))
 
     def numpy_types(self) -> list[np.dtype[Any]]:
         """The numpy dtypes of the inputs, in order; `object` for a nested column."""
-        types = self.input_types()
-        return [kind.to_numpy() if hasattr(kind, "to_numpy") else np.dtype(kind if self.is_tensor_spec() else object) for kind in types]
+        return [spec.type if isinstance(spec, TensorSpec) else _numpy_type(spec) for spec in self._specs]
 
     def as_spark_schema(self) -> Any:
         """The `pyspark` type of one row: a struct, or the bare type of a single unnamed column. Needs pyspark.
@@ -135,7 +135,7 @@ class Schema:
             raise InvalidSchemaError("a JSON list of inputs is expected", where)
         return cls(spec_from_dict(spec, f"{where}[{position}]") for position, spec in enumerate(specs))
 
-    def __iter__(self) -> Iterator[ColSpec | TensorSpec]:
+    def __iter__(self) -> Iterator[Spec]:
         return iter(self._specs)
 
     def __len__(self) -> int:
@@ -149,6 +149,10 @@ class Schema:
 
     def __repr__(self) -> str:
         return "[" + ", ".join(map(repr, self._specs)) + "]"
+
+
+def _numpy_type(spec: ColSpec) -> np.dtype[Any]:
+    return spec.type.to_numpy() if isinstance(spec.type, DataType) else np.dtype(object)
 
 
 def unnamed(types: Sequence[str]) -> Schema:

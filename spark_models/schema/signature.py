@@ -69,8 +69,12 @@ class ModelSignature:
         parts = {name: form.get(name) for name in ("inputs", "outputs", "params")}
         return cls(
             inputs=None if parts["inputs"] is None else Schema.from_json(_text(parts["inputs"]), "signature.inputs"),
-            outputs=None if parts["outputs"] is None else Schema.from_json(_text(parts["outputs"]), "signature.outputs"),
-            params=None if parts["params"] is None else ParamSchema.from_json(_text(parts["params"]), "signature.params"),
+            outputs=None
+            if parts["outputs"] is None
+            else Schema.from_json(_text(parts["outputs"]), "signature.outputs"),
+            params=None
+            if parts["params"] is None
+            else ParamSchema.from_json(_text(parts["params"]), "signature.params"),
         )
 
     def __eq__(self, other: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from spark_models.schema.datatypes import (
     AnyType,
     Array,
     ColumnType,
-    DataType,
     Map,
     Object,
     datatype,
@@ -74,12 +73,16 @@ class TensorSpec:
 
     def __init__(self, type: np.dtype[Any], shape: Sequence[int], name: str | None = None) -> None:  # noqa: A002 - the document's own argument name
         if not isinstance(type, np.dtype):
-            raise InvalidSpecTypeError("TensorSpec", "type", "a numpy dtype such as np.dtype('float32')", _typename(type))
+            raise InvalidSpecTypeError(
+                "TensorSpec", "type", "a numpy dtype such as np.dtype('float32')", _typename(type)
+            )
         if not isinstance(shape, (tuple, list)):
             raise InvalidSpecTypeError("TensorSpec", "shape", "a tuple or list of integers", _typename(shape))
         for axis in shape:
             if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-                raise InvalidSpecTypeError("TensorSpec", "shape", "a tuple or list of integers", f"one with {_typename(axis)}")
+                raise InvalidSpecTypeError(
+                    "TensorSpec", "shape", "a tuple or list of integers", f"one with {_typename(axis)}"
+                )
         if name is not None and not isinstance(name, str):
             raise InvalidSpecTypeError("TensorSpec", "name", "str or None", _typename(name))
         object.__setattr__(self, "type", type)
@@ -101,7 +104,10 @@ class TensorSpec:
         return f"{named}{self.type.name} {self.shape}"
 
 
-def spec_from_dict(spec: object, where: str = "signature") -> ColSpec | TensorSpec:
+Spec: TypeAlias = ColSpec | TensorSpec
+
+
+def spec_from_dict(spec: object, where: str = "signature") -> Spec:
     """The column or tensor that a JSON form describes, in MLflow's nested form or the document's flat one.
 
     Raises:
@@ -138,6 +144,3 @@ def _tensor(spec: object, name: str | None, where: str) -> TensorSpec:
 
 def _typename(value: object) -> str:
     return type(value).__name__
-
-
-__all__ = ["ColSpec", "DataType", "TensorSpec", "spec_from_dict"]

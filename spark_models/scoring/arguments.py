@@ -20,7 +20,7 @@ from spark_models.errors import (
 )
 from spark_models.schema.datatypes import Array, DataType
 from spark_models.schema.schema import Schema
-from spark_models.schema.specs import ColSpec, TensorSpec
+from spark_models.schema.specs import ColSpec, Spec, TensorSpec
 
 _MARK = "\x00"
 
@@ -98,7 +98,7 @@ def _guarded(columns: list[Any], schema: Schema, found: Sequence[object]) -> tup
     return [guard(column, specs[name], name) for column, name in zip(columns, found, strict=True)], list(found)
 
 
-def guard(column: Any, spec: ColSpec | TensorSpec, name: object) -> Any:
+def guard(column: Any, spec: Spec, name: object) -> Any:
     """The column, in a condition on its type that Spark's optimizer folds away where the type fits.
 
     Where it does not, the JVM raises [COLUMN_TYPE] or [VECTOR_COLUMN] before a row reaches Python.
@@ -115,7 +115,7 @@ def guard(column: Any, spec: ColSpec | TensorSpec, name: object) -> Any:
     return F.when(kind.isin(*accepted), column).when(kind == F.lit("vector"), vector).otherwise(wrong)
 
 
-def accepted_types(spec: ColSpec | TensorSpec) -> tuple[str, ...]:
+def accepted_types(spec: Spec) -> tuple[str, ...]:
     """`typeof` of the columns that a spec takes; empty where the worker has to look at the values."""
     if isinstance(spec, TensorSpec):
         return ()
@@ -126,7 +126,7 @@ def accepted_types(spec: ColSpec | TensorSpec) -> tuple[str, ...]:
     return ()
 
 
-def _advice(spec: ColSpec | TensorSpec) -> str:
+def _advice(spec: Spec) -> str:
     if isinstance(spec, ColSpec) and isinstance(spec.type, DataType) and spec.type.is_numeric:
         return f"cast it yourself if no value is lost: col.cast('{spec.type.to_spark().simpleString()}')"
     return ""

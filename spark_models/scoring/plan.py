@@ -12,10 +12,10 @@ import pandas as pd
 from spark_models.bind.casts import cast_column
 from spark_models.bind.enforce import frame_of
 from spark_models.bind.tensors import check_tensor, column_tensor
-from spark_models.errors import InputError, InvalidInputError, UnsupportedInputError
-from spark_models.schema.datatypes import ColumnType, DataType
+from spark_models.errors import InputError, InvalidInputError
+from spark_models.schema.datatypes import DataType
 from spark_models.schema.schema import Schema
-from spark_models.schema.specs import ColSpec, TensorSpec
+from spark_models.schema.specs import ColSpec, Spec, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class BindPlan:
     """The inputs that a call gives, in schema order, and the form in which the model takes them.
 
     `specs` is empty for a model without signature: then the columns reach it as they are, under `labels`.
-    `matrix` says that the model takes the bare matrix of its columns, as was proved when it was saved. `packed` says that
-    the columns come as one array column of doubles.
+    `matrix` says that the model takes the bare matrix of its columns, as was proved when it was saved. `packed` says
+    that the columns come as one array column of doubles.
     """
 
-    specs: tuple[ColSpec | TensorSpec, ...] = ()
+    specs: tuple[Spec, ...] = ()
     labels: tuple[str, ...] = ()
     matrix: bool = False
     packed: bool = False
@@ -125,10 +125,3 @@ def _plain(cell: Any) -> Any:
     if isinstance(cell, dict):
         return {name: _plain(item) for name, item in cell.items()}
     return cell
-
-
-def column_type_of(spec: ColSpec | TensorSpec) -> ColumnType:
-    """The column type of a spec that must be a column."""
-    if isinstance(spec, TensorSpec):
-        raise UnsupportedInputError("a tensor", "a column")
-    return spec.type

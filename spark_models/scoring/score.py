@@ -30,12 +30,12 @@ def score(
     expected_hash: str | None = None,
     transport: str | None = None,
 ) -> Any:
-    """`df` with the model's predictions added: a lazy DataFrame, every input checked against `df.schema` before a row is read.
+    """`df` with the model's predictions added, lazily; every input is checked against `df.schema` before a row is read.
 
-    The model's inputs are found by the signature's names. A model without signature gets `columns`, or all of them, as a
-    struct. Spark ML vectors become arrays of doubles where the signature has an array or tensor. One prediction becomes the
-    column `output`; a struct becomes one column a field, `<output>_<field>`. The default result type is the signature's
-    outputs, else double.
+    The model's inputs are found by the signature's names. A model without signature gets `columns`, or all of them, as
+    a struct. Spark ML vectors become arrays of doubles where the signature has an array or tensor. One prediction
+    becomes the column `output`; a struct becomes one column a field, `<output>_<field>`. The default result type is
+    the signature's outputs, else double.
 
     Raises:
         MissingColumnsError, ColumnTypeError, InvalidInputError: the DataFrame does not fit; all problems are named.
@@ -44,7 +44,11 @@ def score(
     package = open_package(model_uri)
     schema = package.model.get_input_schema()
     outputs = package.model.get_output_schema()
-    wanted = result_type if result_type is not None else ("signature" if outputs is not None and method is None else "double")
+    wanted = (
+        result_type
+        if result_type is not None
+        else ("signature" if outputs is not None and method is None else "double")
+    )
     udf = spark_udf(
         df.sparkSession,
         model_uri,
@@ -74,7 +78,7 @@ def score(
 
 
 def _inputs(df: Any, schema: Schema, columns: list[str] | None) -> tuple[list[Any], list[object]]:
-    """The columns of `df` that are the schema's inputs, in its order, their types checked; and which inputs they are."""
+    """The columns of `df` that are the schema's inputs, in its order, types checked; and which inputs they are."""
     types = {field.name: field.dataType for field in df.schema.fields}
     given = list(df.columns) if columns is None else columns
     positions = bind_columns(given, schema)

@@ -82,7 +82,7 @@ class BatchScorer:
         return [position for position in positions if position is not None]
 
     def values(self, column: pa.Array) -> Any:
-        """An Arrow column's values; instants as the session time zone's wall clock, as Spark's own pandas conversion."""
+        """An Arrow column's values; instants in the session zone's wall clock, as Spark's own pandas conversion has."""
         if pat.is_timestamp(column.type) and column.type.tz is not None:
             zoned = column.cast(pa.timestamp(column.type.unit, tz=self.timezone))
             return column_values(pc.local_timestamp(zoned))

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 from spark_models.bridge.pandas import column_array
 from spark_models.coerce.result_type import ResultType
@@ -45,12 +46,13 @@ def make_udf(scorer: BatchScorer, transport: str) -> Any:
 
 
 def _arrow_udf(scorer: BatchScorer) -> Any:
-    from pyspark.sql.pandas.functions import ArrowUDFType
+    from pyspark.sql.pandas.functions import ArrowUDFType  # type: ignore[attr-defined, unused-ignore] # pyspark 4.1
 
     def predict(*columns: pa.Array) -> pa.Array:
         return scorer.score_arrow(columns)
 
-    return F.arrow_udf(predict, returnType=scorer.result_type.ddl, functionType=ArrowUDFType.SCALAR)
+    arrow_udf: Any = F.arrow_udf  # type: ignore[attr-defined, unused-ignore] # pyspark 4.1
+    return arrow_udf(predict, returnType=scorer.result_type.ddl, functionType=ArrowUDFType.SCALAR)
 
 
 def _pandas_udf(scorer: BatchScorer) -> Any:
@@ -72,7 +74,8 @@ def _pandas_udf(scorer: BatchScorer) -> Any:
 
     result = pd.DataFrame if is_struct else pd.Series
     predict.__annotations__ = {"columns": pd.Series, "return": result}
-    return F.pandas_udf(predict, returnType=scorer.result_type.ddl)
+    make: Any = pandas_udf  # its stubs know no variadic function
+    return make(predict, returnType=scorer.result_type.ddl)
 
 
 def _series(scored: pa.Array, result_type: ResultType) -> Any:

@@ -41,15 +41,15 @@ def spark_udf(
     with one struct; `bind_arguments` says how each is bound.
 
     `result_type` is a name, a DDL string, a pyspark type, or "signature" for the signature's outputs; the default is
-    double, the leftmost numeric output. `coerce_output` says which output it takes. `method` scores by another method of
-    the model, as "predict_proba".
+    double, the leftmost numeric output. `coerce_output` says which output it takes. `method` scores by another method
+    of the model, as "predict_proba".
 
     The package is copied and hashed now: what is changed at its URI later does not reach the job.
 
     Raises:
         NoSparkSessionError: [NO_SPARK_SESSION] no session is given and none is active.
         UnsupportedResultTypeError: [UNSUPPORTED_RESULT_TYPE] the result type is of no known form.
-        ModelNotFoundError, NotAModelError, ManifestMismatchError, HashMismatchError, CodeNotAllowedError: as `load_model`.
+        ModelNotFoundError, NotAModelError, ManifestMismatchError, CodeNotAllowedError: as `load_model`.
     """
     session, uri, kind = _arguments(spark, model_uri, result_type)
     package = open_package(uri)
@@ -69,8 +69,8 @@ def spark_udf(
 class ScoringUdf:
     """A UDF over a model; calling it with columns gives the prediction column.
 
-    It can also be registered for SQL: `spark.udf.register("predict", udf)` or `udf.register(spark, "predict")`; there the
-    columns are bound by position.
+    It can also be registered for SQL: `spark.udf.register("predict", udf)` or `udf.register(spark, "predict")`; there
+    the columns are bound by position.
     """
 
     package: PackageRef

@@ -18,7 +18,12 @@ def inside(root: Path, relative: str, source: str) -> Path:
     '/models/m/data/model.pkl'
     """
     parts = PurePosixPath(str(relative).replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or ":" in (parts.parts[0] if parts.parts else "") or "\0" in str(relative):
+    if (
+        parts.is_absolute()
+        or ".." in parts.parts
+        or ":" in (parts.parts[0] if parts.parts else "")
+        or "\0" in str(relative)
+    ):
         raise PathEscapesError(str(relative), source)
     path = root.joinpath(*parts.parts)
     real, base = os.path.realpath(path), os.path.realpath(root)

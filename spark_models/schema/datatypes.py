@@ -53,12 +53,6 @@ class DataType(Enum):
             return pd.StringDtype()
         return object if self is DataType.binary else self.to_numpy()
 
-    def to_spark(self) -> Any:
-        """The `pyspark.sql.types` instance of the type. Needs pyspark."""
-        from spark_models.bridge.spark import spark_type
-
-        return spark_type(self)
-
     def __repr__(self) -> str:
         return self.value
 

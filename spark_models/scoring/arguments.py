@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from spark_models.bind.columns import bind_columns
-from spark_models.bridge.spark import ACCEPTS
+from spark_models.bridge.spark import ACCEPTS, spark_type
 from spark_models.errors import (
     AmbiguousBindingError,
     ColumnCountError,
@@ -128,7 +128,7 @@ def accepted_types(spec: Spec) -> tuple[str, ...]:
 
 def _advice(spec: Spec) -> str:
     if isinstance(spec, ColSpec) and isinstance(spec.type, DataType) and spec.type.is_numeric:
-        return f"cast it yourself if no value is lost: col.cast('{spec.type.to_spark().simpleString()}')"
+        return f"cast it yourself if no value is lost: col.cast('{spark_type(spec.type).simpleString()}')"
     return ""
 
 

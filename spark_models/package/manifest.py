@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from spark_models.errors import HashMismatchError, InvalidPackageError, ManifestMismatchError
@@ -42,7 +43,7 @@ def package_files(root: Path) -> Iterator[tuple[str, Path]]:
                 raise InvalidPackageError(str(root), f"it has more than {MAX_FILES} files")
             if any(ord(character) < 32 for character in relative) or "\\" in relative:
                 raise InvalidPackageError(relative, "control characters and backslashes have no place in a file name")
-            if path.is_symlink() or not path.is_file():
+            if not stat.S_ISREG(os.lstat(path).st_mode):
                 raise InvalidPackageError(relative, "a link or device has no place in a package")
             yield relative, path
 
@@ -54,9 +55,9 @@ def _relative(root: Path, folder: str, name: str) -> str:
 def file_hash(path: Path) -> str:
     """The sha256 of a file's bytes, in hexadecimal."""
     digest = hashlib.sha256()
-    buffer = bytearray(CHUNK)
-    view = memoryview(buffer)
     with open(path, "rb", buffering=0) as stream:
+        buffer = bytearray(min(CHUNK, os.fstat(stream.fileno()).st_size + 1))
+        view = memoryview(buffer)
         while (count := stream.readinto(buffer)) > 0:
             digest.update(view[:count])
     return digest.hexdigest()
@@ -91,9 +92,13 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_manifest(root: Path) -> str:
-    """Writes the manifest of a package's files as they are; gives its content hash."""
-    text = manifest_text({name: file_hash(path) for name, path in package_files(root)})
+def write_manifest(root: Path, known: Mapping[str, str] | None = None) -> str:
+    """Writes the manifest of a package's files as they are; gives its content hash.
+
+    `known` are sums of files that the caller has written itself: those are not read again.
+    """
+    sums = dict(known or {})
+    text = manifest_text({name: sums.get(name) or file_hash(path) for name, path in package_files(root)})
     (root / MANIFEST).write_text(text)
     return hash_of(text)
 

@@ -43,9 +43,9 @@ _CLAUSE = (
 )
 _CLAUSES = rf"{_CLAUSE}(?:\s*,\s*{_CLAUSE})*"
 _NAME = r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
+# Two `\s*` never meet: on a long run of spaces that would take the square of its length.
 _NAMED = re.compile(
-    rf"(?P<name>{_NAME})\s*(?:\[\s*(?:{_NAME}(?:\s*,\s*{_NAME})*)?\s*\])?\s*"
-    rf"(?:@\s*(?P<url>\S+)|{_CLAUSES}|\(\s*(?:{_CLAUSES})?\s*\))?",
+    rf"{_NAME}\s*(?:\[\s*(?:{_NAME}(?:\s*,\s*{_NAME})*\s*)?\]\s*)?(?:@\s*\S+|{_CLAUSES}|\(\s*(?:{_CLAUSES}\s*)?\))?",
     re.IGNORECASE | re.ASCII,
 )
 _MARKER_VALUE = (
@@ -178,14 +178,14 @@ class _Reader:
 
     def file(self, path: str, *, is_constraint: bool, named_by: str) -> None:
         """Reads a requirements file that `named_by` names."""
-        real = os.path.realpath(path)
         self.files += 1
-        if real in self.open:
-            raise InvalidEnvironmentError(f"the file {path} names itself through -r or -c", named_by)
         if len(self.open) == MAX_FILE_DEPTH or self.files > MAX_FILES:
             limit = f"{MAX_FILES} files, or {MAX_FILE_DEPTH} inside each other"
             raise InvalidEnvironmentError(f"the requirements name more than {limit}", named_by)
         text = _text_of(path, named_by)
+        real = os.path.realpath(path)
+        if real in self.open:
+            raise InvalidEnvironmentError(f"the file {path} names itself through -r or -c", named_by)
         self.open.append(real)
         for number, line in _logical_lines(text):
             self.line(line, is_constraint=is_constraint, folder=os.path.dirname(path), place=f"{path}, line {number}")
@@ -280,7 +280,7 @@ def _check_requirement(line: str, place: str) -> None:
 
 def _is_location(requirement: str) -> bool:
     """Whether a requirement is a path or a URL, without a name before it."""
-    if re.match(rf"{_NAME}\s*(?:\[[^\]]*\])?\s*@", requirement, re.IGNORECASE) is not None:
+    if re.match(rf"{_NAME}\s*(?:\[[^\]]*\]\s*)?@", requirement, re.IGNORECASE) is not None:
         return False
     if _PATH.match(requirement) is not None:
         return True

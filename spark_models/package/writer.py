@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -64,6 +65,7 @@ class PackageWriter:
             pip_requirements=pip_requirements,
             extra_pip_requirements=extra_pip_requirements,
         )
+        self._sums: dict[str, str] = {}
         self._code_paths = [Path(item) for item in code_paths or ()]
         for item in self._code_paths:
             if not item.exists():
@@ -72,14 +74,14 @@ class PackageWriter:
     def __enter__(self) -> PackageWriter:
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ModelPathExistsError(str(self.path))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.root = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent))
-        # mkdtemp makes it private; the saved model gets the mode that mkdir would give.
-        mask = os.umask(0)
-        os.umask(mask)
-        self.root.chmod(0o777 & ~mask)
-        for item in self._code_paths:
-            copy_into(item, self.root / CODE)
+        self.root = self.path.parent / f".{self.path.name}.{uuid.uuid4().hex}"
+        self.root.mkdir(parents=True)
+        try:
+            for item in self._code_paths:
+                copy_into(item, self.root / CODE)
+        except BaseException:
+            shutil.rmtree(self.root, ignore_errors=True)
+            raise
         return self
 
     @property
@@ -115,9 +117,10 @@ class PackageWriter:
 
     def write_mlmodel(self) -> None:
         """Writes `MLmodel` and the environment files as they stand, so that the staged package can be loaded."""
-        for name, text in self._environment.files().items():
-            (self.root / name).write_text(text, encoding="utf-8")
-        self.model.save(self.root / MLMODEL)
+        for name, text in {**self._environment.files(), MLMODEL: self.model.to_yaml()}.items():
+            content = text.encode()
+            (self.root / name).write_bytes(content)
+            self._sums[name] = hashlib.sha256(content).hexdigest()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -125,9 +128,9 @@ class PackageWriter:
         try:
             if error is None:
                 self.write_mlmodel()
-                for folder in list(self.root.rglob("__pycache__")):
+                for folder in list(self.root.rglob("__pycache__")) if self.code is not None else ():
                     shutil.rmtree(folder)
-                write_manifest(self.root)
+                write_manifest(self.root, self._sums)
                 # rename replaces an empty directory, and fails if another process has put files there meanwhile.
                 os.rename(self.root, self.path)
         except OSError as failure:

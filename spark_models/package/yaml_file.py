@@ -59,14 +59,17 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
         UnsafeYamlError: [UNSAFE_YAML] as of `parse_yaml`.
     """
     source = os.fspath(path)
+    content = None
     try:
         # Opening a pipe would wait for its writer.
-        if not stat.S_ISREG(os.stat(source).st_mode):
-            raise InvalidYamlError(source, None, "it is not a regular file")
-        with open(source, "rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InvalidYamlError(source, None, f"the file can't be read: {error.strerror}") from error
+        if stat.S_ISREG(os.stat(source).st_mode):
+            with open(source, "rb") as file:
+                content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its name is no path"
+        raise InvalidYamlError(source, None, f"the file can't be read: {reason}") from error
+    if content is None:
+        raise InvalidYamlError(source, None, "it is not a regular file")
     return parse_yaml(content, source=source)
 
 

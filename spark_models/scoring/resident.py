@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import OrderedDict
 
 from spark_models.package.reader import open_package
 from spark_models.pyfunc.loading import PyFuncModel, load_predictor
+from spark_models.scoring import clock
 from spark_models.scoring.place import PackageRef
 
 MOST_MODELS = 8
 """How many models a process keeps; a job that scores more of them side by side reloads."""
 
+_log = logging.getLogger(__name__)
 _models: OrderedDict[tuple[str, str | None], PyFuncModel] = OrderedDict()
 _lock = threading.Lock()
 
@@ -37,5 +41,10 @@ def resident_model(ref: PackageRef, method: str | None = None) -> PyFuncModel:
 
 
 def _load(ref: PackageRef) -> PyFuncModel:
+    began = time.perf_counter()
     root = ref.root()
-    return PyFuncModel(load_predictor(root), open_package(root).model, str(root))
+    model = PyFuncModel(load_predictor(root), open_package(root).model, str(root))
+    seconds = time.perf_counter() - began
+    clock.loaded(seconds)
+    _log.info("loaded package %s in %.2f s", ref.content_hash[:12], seconds)
+    return model

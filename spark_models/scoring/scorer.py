@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.types as pat
 
-from spark_models.bridge.arrow import column_values
 from spark_models.coerce.coerce import coerce_output
 from spark_models.coerce.result_type import ResultType
-from spark_models.errors import StructNotAloneError
+from spark_models.pyfunc.loading import PyFuncModel
+from spark_models.scoring import clock
+from spark_models.scoring.failures import Failure, score_around
 from spark_models.scoring.place import PackageRef
 from spark_models.scoring.plan import BindPlan
 from spark_models.scoring.resident import resident_model
+from spark_models.scoring.stats import ScoreStats
+
+STATS_DDL = (
+    "struct<"
+    + ",".join(
+        f"{name}:{'bigint' if isinstance(value, int) else 'double'}" for name, value in ScoreStats().to_dict().items()
+    )
+    + ">"
+)
+_STATS = pa.struct(
+    [(name, pa.int64() if isinstance(value, int) else pa.float64()) for name, value in ScoreStats().to_dict().items()]
+)
+
+Bind = Callable[[int, int], Any]
+"""Gives the model's input for rows start to stop of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +40,10 @@ class BatchScorer:
     """A score of one batch: bind by the plan, predict with the resident model, coerce to the result type.
 
     Small and picklable: it names the package by its hash, and the model itself stays in the worker process.
+
+    `batch_rows` and `batch_bytes` bound what the model gets in one call; a batch from Spark is sliced to fit. By
+    `on_error` "null" a row that can't be scored is null, by "fail" the job fails. With `envelope` each row is a struct of
+    the value, the error's code and column, and on its first row the batch's stats; `accumulator` takes these as well.
     """
 
     package: PackageRef
@@ -32,58 +52,95 @@ class BatchScorer:
     method: str | None = None
     params: tuple[tuple[str, Any], ...] = ()
     timezone: str = "UTC"
+    batch_rows: int | None = None
+    batch_bytes: int | None = None
+    on_error: str = "fail"
+    splittable: bool = False
+    envelope: bool = False
+    accumulator: Any = field(default=None, compare=False)
 
-    def score(self, bound: Any, rows: int) -> pa.Array:
-        """The predictions for input that is bound already: an Arrow array of the result type, length `rows`."""
+    @property
+    def ddl(self) -> str:
+        """The Spark type of what `run` gives."""
+        if not self.envelope:
+            return self.result_type.ddl
+        return f"struct<value:{self.result_type.ddl},error_code:string,error_column:string,stats:{STATS_DDL}>"
+
+    def run(self, bind: Bind, rows: int, size: int = 0) -> pa.Array:
+        """The predictions for a batch of `rows` rows and about `size` bytes, in order: an Arrow array of `ddl`."""
         if rows == 0:
-            return pa.array([], type=self.result_type.arrow)
+            return self._enveloped(pa.array([], type=self.result_type.arrow), [], ScoreStats())
+        began = time.perf_counter()
         model = resident_model(self.package, self.method)
+        loads, load_seconds = clock.take_loads()
+        seconds = [0.0, 0.0, 0.0]
+
+        def score(start: int, stop: int) -> pa.Array:
+            return self._score(model, bind, start, stop, seconds)
+
+        values, failures = self._in_slices(score, rows, size)
+        if self.accumulator is None and not self.envelope:
+            return values
+        stats = ScoreStats(
+            rows=rows,
+            batches=1,
+            nulls=values.null_count,
+            failed=sum(failure.stop - failure.start for failure in failures),
+            loads=loads,
+            load_seconds=load_seconds,
+            bind_seconds=seconds[0],
+            predict_seconds=seconds[1],
+            coerce_seconds=seconds[2],
+            transfer_seconds=clock.waited(began),
+        )
+        if self.accumulator is not None:
+            self.accumulator.add(stats)
+        clock.batch_done()
+        return self._enveloped(values, failures, stats)
+
+    def _score(self, model: PyFuncModel, bind: Bind, start: int, stop: int, seconds: list[float]) -> pa.Array:
+        """Rows start to stop, with the time of each step added to `seconds`."""
         params = dict(self.params) if self.params != () else None
-        return coerce_output(model.predict_bound(bound, params), self.result_type, rows)
+        times = [time.perf_counter()]
+        bound = bind(start, stop)
+        times.append(time.perf_counter())
+        output = model.predict_bound(bound, params)
+        times.append(time.perf_counter())
+        values = coerce_output(output, self.result_type, stop - start)
+        times.append(time.perf_counter())
+        for step in range(3):
+            seconds[step] += times[step + 1] - times[step]
+        return values
 
-    def score_columns(self, columns: Sequence[Any], rows: int, labels: Sequence[str] | None = None) -> pa.Array:
-        """The predictions for columns that are 1-D numpy or pandas arrays."""
-        if rows == 0:
-            return pa.array([], type=self.result_type.arrow)
-        return self.score(self.plan.bind(columns, labels), rows)
+    def _in_slices(self, score: Callable[[int, int], pa.Array], rows: int, size: int) -> tuple[pa.Array, list[Failure]]:
+        step = self._rows_of_slice(rows, size)
+        if step >= rows and self.on_error == "fail":
+            return score(0, rows), []
+        parts: list[pa.Array] = []
+        failures: list[Failure] = []
+        for start in range(0, rows, step):
+            stop = min(start + step, rows)
+            if self.on_error == "fail":
+                parts.append(score(start, stop))
+                continue
+            arrays, failed = score_around(score, start, stop, self.result_type.arrow, self.splittable)
+            parts.extend(arrays)
+            failures.extend(failed)
+        return (parts[0] if len(parts) == 1 else pa.concat_arrays(parts)), failures
 
-    def score_arrow(self, columns: Sequence[pa.Array]) -> pa.Array:
-        """The predictions for Arrow columns: one packed array of doubles, one struct, or the columns themselves.
+    def _rows_of_slice(self, rows: int, size: int) -> int:
+        by_rows = rows if self.batch_rows is None else self.batch_rows
+        by_bytes = rows if self.batch_bytes is None or size == 0 else self.batch_bytes * rows // size
+        return max(1, min(rows, by_rows, by_bytes))
 
-        Raises:
-            StructNotAloneError: [STRUCT_NOT_ALONE] a struct beside other columns, for a model without signature.
-        """
-        rows = len(columns[0])
-        if rows == 0:
-            return pa.array([], type=self.result_type.arrow)
-        if self.plan.packed:
-            values = columns[0].flatten().to_numpy(zero_copy_only=False).astype("float64", copy=False)
-            return self.score(self.plan.of_matrix(values.reshape(rows, -1)), rows)
-        structs = [column for column in columns if pat.is_struct(column.type)]
-        if structs != [] and len(self.plan.specs) <= 1:
-            if len(columns) > 1:
-                raise StructNotAloneError(len(columns))
-            fields = [field.name for field in columns[0].type]
-            return self.score_columns(*self._of_struct(fields, columns[0].flatten()))
-        return self.score_columns([self.values(column) for column in columns], rows)
-
-    def _of_struct(self, fields: list[str], columns: list[pa.Array]) -> tuple[list[Any], int, list[str]]:
-        chosen = self.select_fields(fields)
-        return [self.values(columns[at]) for at in chosen], len(columns[0]), [fields[at] for at in chosen]
-
-    def select_fields(self, fields: Sequence[str]) -> list[int]:
-        """Which fields of a struct are the inputs: all without a signature, else those of its names."""
-        if self.plan.specs == ():
-            return list(range(len(fields)))
-        from spark_models.bind.columns import bind_columns
-        from spark_models.schema.schema import Schema
-
-        positions = bind_columns(fields, Schema(self.plan.specs))
-        return [position for position in positions if position is not None]
-
-    def values(self, column: pa.Array) -> Any:
-        """An Arrow column's values; instants in the session zone's wall clock, as Spark's own pandas conversion has."""
-        if pat.is_timestamp(column.type) and column.type.tz is not None:
-            zoned = column.cast(pa.timestamp(column.type.unit, tz=self.timezone))
-            return column_values(pc.local_timestamp(zoned))
-        return column_values(column)
+    def _enveloped(self, values: pa.Array, failures: list[Failure], stats: ScoreStats) -> pa.Array:
+        if not self.envelope:
+            return values
+        rows = len(values)
+        codes, columns = np.full(rows, None, dtype=object), np.full(rows, None, dtype=object)
+        for failure in failures:
+            codes[failure.start : failure.stop] = failure.code
+            columns[failure.start : failure.stop] = failure.column
+        carried = [stats.to_dict(), *[None] * (rows - 1)] if rows > 0 else []
+        parts = [values, pa.array(codes, pa.string()), pa.array(columns, pa.string()), pa.array(carried, _STATS)]
+        return pa.StructArray.from_arrays(parts, names=["value", "error_code", "error_column", "stats"])

@@ -12,9 +12,8 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from spark_models.bridge.pandas import column_array
-from spark_models.coerce.result_type import ResultType
-from spark_models.errors import InvalidArgumentError, StructNotAloneError
+from spark_models.errors import InvalidArgumentError
+from spark_models.scoring.incoming import bind_arrow, bind_pandas
 from spark_models.scoring.scorer import BatchScorer
 
 TRANSPORTS = ("arrow", "pandas")
@@ -49,47 +48,46 @@ def _arrow_udf(scorer: BatchScorer) -> Any:
     from pyspark.sql.pandas.functions import ArrowUDFType  # type: ignore[attr-defined, unused-ignore] # pyspark 4.1
 
     def predict(*columns: pa.Array) -> pa.Array:
-        return scorer.score_arrow(columns)
+        rows = len(columns[0])
+        size = sum(column.nbytes for column in columns) if scorer.batch_bytes is not None else 0
+        bind = bind_arrow(scorer.plan, columns, scorer.timezone) if rows > 0 else _nothing
+        return scorer.run(bind, rows, size)
 
     arrow_udf: Any = F.arrow_udf  # type: ignore[attr-defined, unused-ignore] # pyspark 4.1
-    return arrow_udf(predict, returnType=scorer.result_type.ddl, functionType=ArrowUDFType.SCALAR)
+    return arrow_udf(predict, returnType=scorer.ddl, functionType=ArrowUDFType.SCALAR)
 
 
 def _pandas_udf(scorer: BatchScorer) -> Any:
-    is_struct = scorer.result_type.kind == "struct"
+    is_struct = scorer.envelope or scorer.result_type.kind == "struct"
 
     def predict(*columns):  # type: ignore[no-untyped-def] # pyspark reads the annotations that are set below
         rows = len(columns[0])
-        frames = [column for column in columns if isinstance(column, pd.DataFrame)]
-        if frames != [] and len(columns) > 1:
-            raise StructNotAloneError(len(columns))
-        if frames != []:
-            names = [str(name) for name in frames[0].columns]
-            chosen = scorer.select_fields(names)
-            values = [column_array(frames[0].iloc[:, at]) for at in chosen]
-            scored = scorer.score_columns(values, rows, [names[at] for at in chosen])
-        else:
-            scored = scorer.score_columns([column_array(column) for column in columns], rows)
-        return _struct_frame(scored) if is_struct else _series(scored, scorer.result_type)
+        size = sum(_bytes(column) for column in columns) if scorer.batch_bytes is not None else 0
+        bind = bind_pandas(scorer.plan, columns) if rows > 0 else _nothing
+        scored = scorer.run(bind, rows, size)
+        return _struct_frame(scored) if is_struct else _series(scored)
 
-    result = pd.DataFrame if is_struct else pd.Series
-    predict.__annotations__ = {"columns": pd.Series, "return": result}
+    predict.__annotations__ = {"columns": pd.Series, "return": pd.DataFrame if is_struct else pd.Series}
     make: Any = pandas_udf  # its stubs know no variadic function
-    return make(predict, returnType=scorer.result_type.ddl)
+    return make(predict, returnType=scorer.ddl)
 
 
-def _series(scored: pa.Array, result_type: ResultType) -> Any:
+def _nothing(start: int, stop: int) -> Any:
+    raise AssertionError("an empty batch is not bound")
+
+
+def _bytes(column: Any) -> int:
+    used = column.memory_usage(index=False, deep=True)
+    return int(used.sum()) if isinstance(column, pd.DataFrame) else int(used)
+
+
+def _series(scored: pa.Array) -> Any:
     """A Series that Spark turns back into the very Arrow array, without a pass over its values."""
-    if result_type.kind == "timestamp":
+    if pa.types.is_timestamp(scored.type):
         # Spark localises pandas timestamps itself, and does not know pandas' Arrow-backed ones.
         return scored.to_pandas()
     return pd.Series(pd.arrays.ArrowExtensionArray(scored))
 
 
 def _struct_frame(scored: pa.Array) -> Any:
-    columns = {}
-    for position, field in enumerate(scored.type):
-        values = scored.field(position)
-        zoned = pa.types.is_timestamp(field.type)
-        columns[field.name] = values.to_pandas() if zoned else pd.Series(pd.arrays.ArrowExtensionArray(values))
-    return pd.DataFrame(columns)
+    return pd.DataFrame({field.name: _series(scored.field(at)) for at, field in enumerate(scored.type)})

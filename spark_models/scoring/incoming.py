@@ -1,0 +1,94 @@
+"""The columns of an incoming batch as the values that a plan binds, from Arrow arrays and from pandas Series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pat
+
+from spark_models.bind.columns import bind_columns
+from spark_models.bridge.arrow import column_values
+from spark_models.bridge.pandas import column_array
+from spark_models.errors import StructNotAloneError
+from spark_models.schema.schema import Schema
+from spark_models.scoring.plan import BindPlan
+from spark_models.scoring.scorer import Bind
+
+
+def bind_arrow(plan: BindPlan, columns: Sequence[pa.Array], timezone: str) -> Bind:
+    """Binds slices of Arrow columns: one packed array of doubles, one struct, or the columns themselves.
+
+    Raises:
+        StructNotAloneError: [STRUCT_NOT_ALONE] a struct beside other columns, for a model without signature.
+    """
+    if plan.packed:
+        return _matrix(plan, packed_matrix(columns[0]))
+    if any(pat.is_struct(column.type) for column in columns) and len(plan.specs) <= 1:
+        _alone(columns)
+        struct = columns[0]
+        names = [field.name for field in struct.type]
+        chosen = fields_of(plan, names)
+        parts = struct.flatten()
+        return _columns(plan, [arrow_values(parts[at], timezone) for at in chosen], [names[at] for at in chosen])
+    return _columns(plan, [arrow_values(column, timezone) for column in columns])
+
+
+def bind_pandas(plan: BindPlan, columns: Sequence[Any]) -> Bind:
+    """Binds slices of pandas Series, or of the one DataFrame that a struct has become.
+
+    Raises:
+        StructNotAloneError: [STRUCT_NOT_ALONE] a struct beside other columns.
+    """
+    if any(isinstance(column, pd.DataFrame) for column in columns):
+        _alone(columns)
+        names = [str(name) for name in columns[0].columns]
+        chosen = fields_of(plan, names)
+        values = [column_array(columns[0].iloc[:, at]) for at in chosen]
+        return _columns(plan, values, [names[at] for at in chosen])
+    return _columns(plan, [column_array(column) for column in columns])
+
+
+def packed_matrix(column: pa.Array) -> np.ndarray[Any, Any]:
+    """An array column whose lists are all of one length as a matrix of doubles, null as NaN; a view where it can be."""
+    values: np.ndarray[Any, Any] = column.flatten().to_numpy(zero_copy_only=False)
+    return values.astype("float64", copy=False).reshape(len(column), -1)
+
+
+def fields_of(plan: BindPlan, fields: Sequence[str]) -> list[int]:
+    """Which fields of a struct are the inputs: all without a signature, else those of its names."""
+    if plan.specs == ():
+        return list(range(len(fields)))
+    positions = bind_columns(fields, Schema(plan.specs))
+    return [position for position in positions if position is not None]
+
+
+def arrow_values(column: pa.Array, timezone: str) -> Any:
+    """An Arrow column's values; instants in the session zone's wall clock, as Spark's own pandas conversion has."""
+    if pat.is_timestamp(column.type) and column.type.tz is not None:
+        zoned = column.cast(pa.timestamp(column.type.unit, tz=timezone))
+        return column_values(pc.local_timestamp(zoned))
+    return column_values(column)
+
+
+def _alone(columns: Sequence[Any]) -> None:
+    if len(columns) > 1:
+        raise StructNotAloneError(len(columns))
+
+
+def _matrix(plan: BindPlan, matrix: np.ndarray[Any, Any]) -> Bind:
+    def bind(start: int, stop: int) -> Any:
+        return plan.of_matrix(matrix[start:stop])
+
+    return bind
+
+
+def _columns(plan: BindPlan, values: list[Any], labels: Sequence[str] | None = None) -> Bind:
+    def bind(start: int, stop: int) -> Any:
+        return plan.bind([column[start:stop] for column in values], labels)
+
+    return bind

@@ -128,11 +128,13 @@ def _integers_as_floats(values: Any, kind: DataType, name: object, required: boo
     """A float column with gaps where integers are declared: what pandas makes of integers with missing values."""
     present = values[~np.isnan(values)]
     whole = bool(np.isfinite(present).all()) and bool((present == np.floor(present)).all())
+    if whole and required:
+        raise NullColumnError(name, kind.value, str(values.dtype))
     limit = np.iinfo(_EXACT[kind])
-    # Beyond 2**53 a double no longer tells neighbouring integers apart: the gaps have cost digits already.
-    exact = whole and bool((np.abs(present) <= min(2**53, limit.max)).all())
-    if required or not exact:
-        raise NullColumnError(name, kind.value, str(values.dtype)) if whole else _type_error(values, kind, name)
+    # From 2**53 on a double no longer tells neighbouring integers apart: the gaps have cost digits already.
+    exact = whole and bool(((present >= limit.min) & (present <= limit.max) & (np.abs(present) < 2**53)).all())
+    if not exact:
+        raise _type_error(values, kind, name)
     return pd.array([pd.NA if np.isnan(value) else int(value) for value in values], dtype=_NULLABLE[kind])
 
 
@@ -168,12 +170,12 @@ def _binary(values: Any, kind: DataType, name: object, required: bool) -> Any:
 
 
 def _datetime(values: Any, kind: DataType, name: object, required: bool) -> Any:
-    """Instants without a zone: zoned ones in UTC; dates, datetimes and ISO 8601 text of object columns parsed."""
+    """Instants in ns without a zone: zoned ones in UTC; dates, datetimes and ISO 8601 text of objects parsed."""
     dtype = values.dtype
     if isinstance(dtype, pd.DatetimeTZDtype):
-        return values.tz_convert("UTC").tz_localize(None).to_numpy()
+        return _nanoseconds(values.tz_convert("UTC").tz_localize(None).to_numpy(), name)
     if isinstance(dtype, np.dtype) and dtype.kind == "M":
-        return values
+        return _nanoseconds(values, name)
     text = isinstance(dtype, pd.StringDtype) or (isinstance(dtype, np.dtype) and dtype.kind in "OU")
     if not text:
         raise _type_error(values, kind, name)
@@ -184,6 +186,17 @@ def _datetime(values: Any, kind: DataType, name: object, required: bool) -> Any:
     if content not in ("string", "datetime", "datetime64", "date", "empty"):
         raise _type_error(values, kind, name)
     return _parsed(objects, content, name)
+
+
+def _nanoseconds(values: Any, name: object) -> Any:
+    """Datetimes in the one unit that every transport can give: Arrow brings seconds and microseconds as well."""
+    if values.dtype == "datetime64[ns]":
+        return values
+    try:
+        return pd.DatetimeIndex(values).as_unit("ns").to_numpy()
+    except pd.errors.OutOfBoundsDatetime as error:
+        got = f"{values.dtype} with years outside 1678 to 2261"
+        raise ColumnTypeError(name, got, "datetime (datetime64[ns])") from error
 
 
 def _all_iso(values: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ def _scalar(column: Column, result_type: ResultType) -> pa.Array:
     if kind == "boolean":
         return pa.array(values, type=pa.bool_(), from_pandas=True)
     if kind in ("date", "timestamp"):
-        return _instants(values, kind, result_type.arrow)
+        return _instants(column, result_type)
     try:
         return pa.array(values, type=result_type.arrow, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -136,15 +137,39 @@ def _texts(values: Any) -> pa.Array:
     return pa.array([None if is_missing(value) else str(value) for value in pd.Series(values)], type=pa.string())
 
 
-def _instants(values: Any, kind: str, arrow: pa.DataType) -> pa.Array:
+def _instants(column: Column, result_type: ResultType) -> pa.Array:
+    """Dates as the values show them; timestamps as instants, a datetime without a zone read in the type's zone."""
     import pandas as pd
 
-    series = pd.Series(values)
-    if series.dtype == object:
-        series = pd.to_datetime(series, utc=True)
-    stamps = series.dt.tz_convert("UTC").dt.tz_localize(None) if series.dt.tz is not None else series
-    micros = pa.array(stamps.to_numpy().astype("datetime64[us]"), type=pa.timestamp("us"))
-    return micros.cast(pa.date32()) if kind == "date" else micros.cast(arrow)
+    series = pd.Series(column.values)
+    if result_type.kind == "date":
+        return _dates(series)
+    try:
+        if series.dtype == object:
+            zoned = any(getattr(value, "tzinfo", None) is not None for value in series)
+            series = pd.to_datetime(series, utc=zoned)
+    except (ValueError, OverflowError) as error:
+        raise OutputValueError(column.name, result_type.ddl) from error
+    if series.dt.tz is None:
+        # As Spark reads such a pandas column: an hour that occurs twice is the later one.
+        series = series.dt.tz_localize(result_type.zone, ambiguous=False, nonexistent="shift_forward")
+    return _micros(series.dt.tz_convert("UTC").dt.tz_localize(None)).cast(result_type.arrow)
+
+
+def _dates(series: Any) -> pa.Array:
+    if series.dtype != object:
+        return _micros(series if series.dt.tz is None else series.dt.tz_localize(None)).cast(pa.date32())
+    return pa.array([None if is_missing(value) else _day(value) for value in series], type=pa.date32())
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, np.datetime64):
+        return value.astype("datetime64[D]").item()
+    return datetime.date(value.year, value.month, value.day)
+
+
+def _micros(series: Any) -> pa.Array:
+    return pa.array(series.to_numpy().astype("datetime64[us]"), type=pa.timestamp("us"))
 
 
 def _array(output: Output, result_type: ResultType) -> pa.Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -49,6 +49,7 @@ class ResultType:
     """A result type: `kind` is a scalar's DDL name, "decimal", "array", "map" or "struct".
 
     `items` is the element of an array or the value of a map, `fields` are a struct's; precision and scale a decimal's.
+    `zone` is a timestamp's: in it a datetime without a zone is read.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class ResultType:
     fields: tuple[tuple[str, ResultType], ...] = ()
     precision: int = 0
     scale: int = 0
+    zone: str = "UTC"
 
     @property
     def ddl(self) -> str:
@@ -93,6 +95,12 @@ class ResultType:
         if self.items is None:
             raise UnsupportedResultTypeError(self.kind)
         return self.items
+
+    def in_zone(self, zone: str) -> ResultType:
+        """The same type, its timestamps those of another time zone."""
+        items = None if self.items is None else self.items.in_zone(zone)
+        fields = tuple((name, kind.in_zone(zone)) for name, kind in self.fields)
+        return replace(self, items=items, fields=fields, zone=zone)
 
     def __str__(self) -> str:
         return self.ddl

@@ -84,6 +84,7 @@ def save_model(
             model_path=MODEL_FILE,
             predict_fn=pyfunc_predict_fn,
             matrix_input=_takes_matrix(package, predictor) or None,
+            split_invariant=True,
         )
 
 

@@ -39,12 +39,15 @@ def save_model(
     *,
     code_paths: Sequence[PathLike] | None = None,
     metadata: Mapping[str, Any] | None = None,
+    split_invariant: bool = False,
 ) -> None:
     """Saves a python_function as a package at `path`, in one of two ways.
 
     `python_model` with `artifacts` (name → path or URI of a file or folder, copied into the package), or
     `loader_module` with `data_path`: the module's `_load_pyfunc(data_path)` gives an object with `predict(data)`.
     `code_paths` (also `code_path`) are modules and folders that are copied and put on the import path on loading.
+    `split_invariant` declares that a row's prediction does not depend on the rows beside it: then a batch that fails is
+    halved until the bad rows stand alone, and a server may score requests together.
 
     Raises:
         InvalidArgumentError: [INVALID_ARGUMENT] neither way, both, or an argument of the other one.
@@ -64,9 +67,9 @@ def save_model(
         code_paths=code_paths if code_paths is not None else code_path,
     ) as package:
         if python_model is not None:
-            _add_python_model(package, python_model, artifacts or {})
+            _add_python_model(package, python_model, artifacts or {}, split_invariant or None)
         else:
-            _add_loader(package, str(loader_module), data_path)
+            _add_loader(package, str(loader_module), data_path, split_invariant or None)
         if input_example is not None:
             # The example is scored by the package itself, so a model that can't be loaded again is found now.
             package.write_mlmodel()
@@ -141,7 +144,9 @@ def _is_python_model(candidate: Any) -> bool:
     )
 
 
-def _add_python_model(package: PackageWriter, python_model: Any, artifacts: Mapping[str, str]) -> None:
+def _add_python_model(
+    package: PackageWriter, python_model: Any, artifacts: Mapping[str, str], split_invariant: bool | None
+) -> None:
     import cloudpickle
 
     with open(package.root / PYTHON_MODEL, "wb") as stream:
@@ -152,6 +157,7 @@ def _add_python_model(package: PackageWriter, python_model: Any, artifacts: Mapp
         python_model=PYTHON_MODEL,
         cloudpickle_version=cloudpickle.__version__,
         artifacts=entries if entries != {} else None,
+        split_invariant=split_invariant,
     )
 
 
@@ -165,11 +171,13 @@ def _add_artifact(root: Path, name: str, uri: str) -> dict[str, str]:
     return {"path": copied.relative_to(root).as_posix(), "uri": os.fspath(uri)}
 
 
-def _add_loader(package: PackageWriter, loader_module: str, data_path: PathLike | None) -> None:
+def _add_loader(
+    package: PackageWriter, loader_module: str, data_path: PathLike | None, split_invariant: bool | None
+) -> None:
     data = None
     if data_path is not None:
         source = Path(data_path)
         if not source.exists():
             raise InvalidArgumentError(f"The data path {str(source)!r} does not exist")
         data = copy_into(source, package.root / DATA).relative_to(package.root).as_posix()
-    package.add_pyfunc(loader_module, data=data)
+    package.add_pyfunc(loader_module, data=data, split_invariant=split_invariant)

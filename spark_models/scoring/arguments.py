@@ -23,6 +23,8 @@ from spark_models.schema.schema import Schema
 from spark_models.schema.specs import ColSpec, Spec, TensorSpec
 
 _MARK = "\x00"
+VECTOR = "struct<type:tinyint,size:int,indices:array<int>,values:array<double>>"
+"""What `typeof` says of a Spark ML vector: the struct that Spark stores it in."""
 
 
 def bind_arguments(arguments: Sequence[Any], schema: Schema | None, uri: str) -> tuple[list[Any], list[object]]:
@@ -41,6 +43,8 @@ def bind_arguments(arguments: Sequence[Any], schema: Schema | None, uri: str) ->
         ColumnCountError: [COLUMN_COUNT] another number of columns than the signature has.
         AmbiguousBindingError: [AMBIGUOUS_BINDING] columns whose names are the signature's in another order.
         StructNotAloneError: [STRUCT_NOT_ALONE] a struct beside other columns.
+
+    A Spark ML vector raises [VECTOR_COLUMN] when the query runs, with or without a signature.
     """
     if schema is None:
         return _without_signature(arguments, uri)
@@ -67,7 +71,7 @@ def _without_signature(arguments: Sequence[Any], uri: str) -> tuple[list[Any], l
     columns = [F.col(item) if isinstance(item, str) else item for item in arguments]
     if any(_is_struct(column) for column in columns) and len(columns) > 1:
         raise StructNotAloneError(len(columns))
-    return columns, list(range(len(columns)))
+    return [_without_vectors(column, column_name(column)) for column in columns], list(range(len(columns)))
 
 
 def _fields(struct: Any, schema: Schema, uri: str) -> tuple[list[Any], list[object]]:
@@ -90,29 +94,42 @@ def _by_position(columns: list[Any], schema: Schema) -> tuple[list[Any], list[ob
         raise ColumnCountError(len(schema), len(columns), given, names if schema.has_input_names() else ())
     if schema.has_input_names() and given != names and sorted(given) == sorted(names):
         raise AmbiguousBindingError(given, tuple(map(str, names)))
-    return _guarded(columns, schema, list(names))
+    specs = schema.input_dict()
+    guarded = [
+        guard(column, specs[name], name, source) for column, name, source in zip(columns, names, given, strict=True)
+    ]
+    return guarded, list(names)
 
 
 def _guarded(columns: list[Any], schema: Schema, found: Sequence[object]) -> tuple[list[Any], list[object]]:
     specs = schema.input_dict()
-    return [guard(column, specs[name], name) for column, name in zip(columns, found, strict=True)], list(found)
+    return [guard(column, specs[name], name, str(name)) for column, name in zip(columns, found, strict=True)], list(found)
 
 
-def guard(column: Any, spec: Spec, name: object) -> Any:
+def guard(column: Any, spec: Spec, name: object, source: str) -> Any:
     """The column, in a condition on its type that Spark's optimizer folds away where the type fits.
 
-    Where it does not, the JVM raises [COLUMN_TYPE] or [VECTOR_COLUMN] before a row reaches Python.
+    Where it does not, the JVM raises [COLUMN_TYPE] or [VECTOR_COLUMN] before a row reaches Python: the first names the
+    input, the second the column to convert, `source`.
     """
     accepted = accepted_types(spec)
     if accepted == ():
-        return column
+        return _without_vectors(column, source)
     kind = F.typeof(column)
     expected = repr(spec.type) if isinstance(spec, ColSpec) else str(spec.type)
     text = str(ColumnTypeError(name, _MARK, expected, _advice(spec)))
     before, after = text.split(_MARK)
     wrong = F.raise_error(F.concat(F.lit(before), kind, F.lit(after)))
-    vector = F.raise_error(F.lit(str(VectorColumnError(str(name)))))
-    return F.when(kind.isin(*accepted), column).when(kind == F.lit("vector"), vector).otherwise(wrong)
+    return F.when(kind.isin(*accepted), column).when(kind == F.lit(VECTOR), _vector_error(source)).otherwise(wrong)
+
+
+def _without_vectors(column: Any, name: str) -> Any:
+    """The column, unless it is a vector or holds one: Python would see Spark's internal struct."""
+    return F.when(F.typeof(column).contains(VECTOR), _vector_error(name)).otherwise(column)
+
+
+def _vector_error(name: str) -> Any:
+    return F.raise_error(F.lit(str(VectorColumnError(name))))
 
 
 def accepted_types(spec: Spec) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from spark_models.errors import (
 )
 
 MODEL_ERROR = "MODEL_ERROR"
-"""The code of a row on which the model itself raised. The text of what it raised may hold values, so it stays behind."""
+"""The code of a row on which the model itself raised; what it said may hold values, so it stays behind."""
 
 FATAL = (
     ColumnTypeError,

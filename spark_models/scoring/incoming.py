@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pat
 
+from spark_models.bind.casts import cast_column
 from spark_models.bind.columns import bind_columns
 from spark_models.bridge.arrow import column_values
 from spark_models.bridge.pandas import column_array
 from spark_models.errors import StructNotAloneError
+from spark_models.schema.datatypes import DataType
 from spark_models.schema.schema import Schema
 from spark_models.scoring.plan import BindPlan
 from spark_models.scoring.scorer import Bind
@@ -50,7 +52,19 @@ def bind_pandas(plan: BindPlan, columns: Sequence[Any]) -> Bind:
         chosen = fields_of(plan, names)
         values = [column_array(columns[0].iloc[:, at]) for at in chosen]
         return _columns(plan, values, [names[at] for at in chosen])
-    return _columns(plan, [column_array(column) for column in columns])
+    kinds = [spec.type for spec in plan.specs] if len(plan.specs) == len(columns) else [None] * len(columns)
+    values = [_with_gaps(column_array(column), kind) for column, kind in zip(columns, kinds, strict=True)]
+    return _columns(plan, values)
+
+
+def _with_gaps(values: Any, kind: object) -> Any:
+    """Integers with nulls as pandas' nullable integers: Spark's conversion has made floats of them.
+
+    It is done before the batch is sliced: a slice without nulls could not tell any more what it was.
+    """
+    if kind not in (DataType.integer, DataType.long) or getattr(values, "dtype", None) != np.dtype("float64"):
+        return values
+    return cast_column(values, kind, "", required=False) if bool(np.isnan(values).any()) else values
 
 
 def packed_matrix(column: pa.Array) -> np.ndarray[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -12,9 +13,13 @@ from spark_models.errors import ColumnTypeError, InputError, InvalidArgumentErro
 from spark_models.package.reader import open_package
 from spark_models.schema.datatypes import Array, DataType
 from spark_models.schema.schema import Schema
-from spark_models.schema.specs import TensorSpec
+from spark_models.schema.specs import Spec, TensorSpec
 from spark_models.scoring.arguments import accepted_types, quoted
-from spark_models.scoring.udf import spark_udf
+from spark_models.scoring.envelope import ERROR_CODE, ERROR_COLUMN, value_fields
+from spark_models.scoring.observe import StatsObservation
+from spark_models.scoring.udf import ScoringUdf, spark_udf
+
+QUARANTINE = "quarantine"
 
 
 def score(
@@ -26,6 +31,10 @@ def score(
     columns: list[str] | None = None,
     method: str | None = None,
     params: Mapping[str, Any] | None = None,
+    on_error: str = "fail",
+    stats: StatsObservation | None = None,
+    batch_rows: int | None = None,
+    batch_bytes: int | None = None,
     allow_code: bool | None = None,
     expected_hash: str | None = None,
     transport: str | None = None,
@@ -37,50 +46,66 @@ def score(
     becomes the column `output`; a struct becomes one column a field, `<output>_<field>`. The default result type is
     the signature's outputs, else double.
 
+    `on_error` is "fail", "null" or "quarantine": then the columns `<output>_error_code` and `<output>_error_column` say
+    of each row that was not scored why, and are null for the others. A `StatsObservation` given as `stats` has the
+    job's `ScoreStats` after the first action on the result. `df` may be a streaming DataFrame.
+
     Raises:
         MissingColumnsError, ColumnTypeError, InvalidInputError: the DataFrame does not fit; all problems are named.
         InvalidArgumentError: [INVALID_ARGUMENT] the DataFrame has a column of the output's name already.
     """
     package = open_package(model_uri)
-    schema = package.model.get_input_schema()
     outputs = package.model.get_output_schema()
-    wanted = (
-        result_type
-        if result_type is not None
-        else ("signature" if outputs is not None and method is None else "double")
-    )
+    stated = "signature" if outputs is not None and method is None else "double"
     udf = spark_udf(
         df.sparkSession,
         model_uri,
-        wanted,
+        stated if result_type is None else result_type,
         method=method,
         params=params,
+        on_error="null" if on_error == QUARANTINE else on_error,
+        batch_rows=batch_rows,
+        batch_bytes=batch_bytes,
         allow_code=allow_code,
         expected_hash=expected_hash,
         transport=transport,
     )
-    fields = [name for name, _ in udf.result_type.fields]
-    added = [output] if fields == [] else [f"{output}_{name}" for name in fields]
+    added = _output_columns(udf, output, on_error)
     clashes = [name for name in added if name in df.columns]
     if clashes != []:
         raise InvalidArgumentError(f"The DataFrame has columns {clashes} already", "choose another output=")
-    if schema is None or len(schema) == 0:
-        chosen = list(df.columns) if columns is None else columns
-        predicted = udf(F.struct(*[F.col(quoted(name)) for name in chosen]))
-    else:
-        predicted = udf.of_inputs(*_inputs(df, schema, columns))
+    bound, found = _inputs(df, udf.schema, columns)
     kept = [F.col(quoted(name)) for name in df.columns]
-    if fields == []:
-        return df.select(*kept, predicted.alias(output))
-    scored = df.select(*kept, predicted.alias(output))
-    parts = [F.col(quoted(output)).getField(name).alias(f"{output}_{name}") for name in fields]
+    enveloped = on_error == QUARANTINE or stats is not None
+    if enveloped:
+        udf = replace(udf, scorer=replace(udf.scorer, envelope=True))
+    scored = df.select(*kept, udf.of_inputs(bound, found).alias(output))
+    if stats is not None:
+        scored = stats.observe(scored, F.col(quoted(output)))
+    if not enveloped and added == [output]:
+        return scored
+    fields = [name for name, _ in udf.result_type.fields]
+    if enveloped:
+        fields = value_fields(udf.result_type)
+    if on_error == QUARANTINE:
+        fields = [*fields, ERROR_CODE, ERROR_COLUMN]
+    whole = F.col(quoted(output))
+    parts = [whole.getField(field).alias(name) for field, name in zip(fields, added, strict=True)]
     return scored.select(*kept, *parts)
 
 
-def _inputs(df: Any, schema: Schema, columns: list[str] | None) -> tuple[list[Any], list[object]]:
+def _output_columns(udf: ScoringUdf, output: str, on_error: str) -> list[str]:
+    fields = [name for name, _ in udf.result_type.fields]
+    names = [output] if fields == [] else [f"{output}_{name}" for name in fields]
+    return [*names, f"{output}_{ERROR_CODE}", f"{output}_{ERROR_COLUMN}"] if on_error == QUARANTINE else names
+
+
+def _inputs(df: Any, schema: Schema | None, columns: list[str] | None) -> tuple[list[Any], list[object]]:
     """The columns of `df` that are the schema's inputs, in its order, types checked; and which inputs they are."""
-    types = {field.name: field.dataType for field in df.schema.fields}
     given = list(df.columns) if columns is None else columns
+    if schema is None:
+        return [F.struct(*[F.col(quoted(name)) for name in given])], [0]
+    types = {field.name: field.dataType for field in df.schema.fields}
     positions = bind_columns(given, schema)
     inputs: list[Any] = []
     found: list[object] = []
@@ -89,19 +114,10 @@ def _inputs(df: Any, schema: Schema, columns: list[str] | None) -> tuple[list[An
         if position is None:
             continue
         found.append(label)
-        name = given[position]
-        kind = types[name]
-        column = F.col(quoted(name))
-        if kind.simpleString() == "vector" and _takes_array(spec):
-            from pyspark.ml.functions import vector_to_array
-
-            inputs.append(vector_to_array(column).alias(name))
-            continue
-        accepted = accepted_types(spec)
-        simple = "string" if kind.simpleString().startswith(("char(", "varchar(")) else kind.simpleString()
-        if accepted != () and simple not in accepted:
-            problems.append(ColumnTypeError(name, simple, repr(spec.type)))
-        inputs.append(column)
+        try:
+            inputs.append(_input(given[position], types[given[position]].simpleString(), spec))
+        except InputError as error:
+            problems.append(error)
     if len(problems) == 1:
         raise problems[0]
     if problems != []:
@@ -109,7 +125,21 @@ def _inputs(df: Any, schema: Schema, columns: list[str] | None) -> tuple[list[An
     return inputs, found
 
 
-def _takes_array(spec: Any) -> bool:
+def _input(name: str, kind: str, spec: Spec) -> Any:
+    """The column as the input of a spec; a Spark ML vector as an array where the spec takes one."""
+    column = F.col(quoted(name))
+    if kind == "vector" and _takes_array(spec):
+        from pyspark.ml.functions import vector_to_array
+
+        return vector_to_array(column)
+    accepted = accepted_types(spec)
+    simple = "string" if kind.startswith(("char(", "varchar(")) else kind
+    if kind == "vector" or (accepted != () and simple not in accepted):
+        raise ColumnTypeError(name, simple, repr(spec.type))
+    return column
+
+
+def _takes_array(spec: Spec) -> bool:
     if isinstance(spec, TensorSpec):
         return len(spec.shape) == 2
     return isinstance(spec.type, Array) and spec.type.dtype is DataType.double

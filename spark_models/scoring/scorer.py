@@ -7,29 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from spark_models.coerce.coerce import coerce_output
 from spark_models.coerce.result_type import ResultType
 from spark_models.pyfunc.loading import PyFuncModel
 from spark_models.scoring import clock
+from spark_models.scoring.envelope import envelope_type, sealed
 from spark_models.scoring.failures import Failure, score_around
 from spark_models.scoring.place import PackageRef
 from spark_models.scoring.plan import BindPlan
 from spark_models.scoring.resident import resident_model
 from spark_models.scoring.stats import ScoreStats
-
-STATS_DDL = (
-    "struct<"
-    + ",".join(
-        f"{name}:{'bigint' if isinstance(value, int) else 'double'}" for name, value in ScoreStats().to_dict().items()
-    )
-    + ">"
-)
-_STATS = pa.struct(
-    [(name, pa.int64() if isinstance(value, int) else pa.float64()) for name, value in ScoreStats().to_dict().items()]
-)
 
 Bind = Callable[[int, int], Any]
 """Gives the model's input for rows start to stop of a batch."""
@@ -42,8 +31,8 @@ class BatchScorer:
     Small and picklable: it names the package by its hash, and the model itself stays in the worker process.
 
     `batch_rows` and `batch_bytes` bound what the model gets in one call; a batch from Spark is sliced to fit. By
-    `on_error` "null" a row that can't be scored is null, by "fail" the job fails. With `envelope` each row is a struct of
-    the value, the error's code and column, and on its first row the batch's stats; `accumulator` takes these as well.
+    `on_error` "null" a row that can't be scored is null, by "fail" the job fails. With `envelope` each row is a struct
+    of the value, the error and, on its first row, the batch's stats; `accumulator` takes these too.
     """
 
     package: PackageRef
@@ -62,9 +51,7 @@ class BatchScorer:
     @property
     def ddl(self) -> str:
         """The Spark type of what `run` gives."""
-        if not self.envelope:
-            return self.result_type.ddl
-        return f"struct<value:{self.result_type.ddl},error_code:string,error_column:string,stats:{STATS_DDL}>"
+        return self.result_type.ddl if not self.envelope else envelope_type(self.result_type).ddl
 
     def run(self, bind: Bind, rows: int, size: int = 0) -> pa.Array:
         """The predictions for a batch of `rows` rows and about `size` bytes, in order: an Arrow array of `ddl`."""
@@ -136,11 +123,4 @@ class BatchScorer:
     def _enveloped(self, values: pa.Array, failures: list[Failure], stats: ScoreStats) -> pa.Array:
         if not self.envelope:
             return values
-        rows = len(values)
-        codes, columns = np.full(rows, None, dtype=object), np.full(rows, None, dtype=object)
-        for failure in failures:
-            codes[failure.start : failure.stop] = failure.code
-            columns[failure.start : failure.stop] = failure.column
-        carried = [stats.to_dict(), *[None] * (rows - 1)] if rows > 0 else []
-        parts = [values, pa.array(codes, pa.string()), pa.array(columns, pa.string()), pa.array(carried, _STATS)]
-        return pa.StructArray.from_arrays(parts, names=["value", "error_code", "error_column", "stats"])
+        return sealed(values, self.result_type, failures, stats)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
+from spark_models.bridge.arrow import column_values
 from spark_models.errors import InvalidArgumentError
 from spark_models.scoring.incoming import bind_arrow, bind_pandas
 from spark_models.scoring.scorer import BatchScorer
@@ -45,16 +46,15 @@ def make_udf(scorer: BatchScorer, transport: str) -> Any:
 
 
 def _arrow_udf(scorer: BatchScorer) -> Any:
-    from pyspark.sql.pandas.functions import ArrowUDFType  # type: ignore[attr-defined, unused-ignore] # pyspark 4.1
-
-    def predict(*columns: pa.Array) -> pa.Array:
+    def predict(*columns):  # type: ignore[no-untyped-def] # pyspark reads the annotations that are set below
         rows = len(columns[0])
         size = sum(column.nbytes for column in columns) if scorer.batch_bytes is not None else 0
         bind = bind_arrow(scorer.plan, columns, scorer.timezone) if rows > 0 else _nothing
         return scorer.run(bind, rows, size)
 
+    predict.__annotations__ = {"columns": pa.Array, "return": pa.Array}
     arrow_udf: Any = F.arrow_udf  # type: ignore[attr-defined, unused-ignore] # pyspark 4.1
-    return arrow_udf(predict, returnType=scorer.ddl, functionType=ArrowUDFType.SCALAR)
+    return arrow_udf(predict, returnType=scorer.ddl)
 
 
 def _pandas_udf(scorer: BatchScorer) -> Any:
@@ -81,13 +81,31 @@ def _bytes(column: Any) -> int:
     return int(used.sum()) if isinstance(column, pd.DataFrame) else int(used)
 
 
+class ArrowSeries(pd.Series):  # type: ignore[misc] # pandas has no types here
+    """A Series over an Arrow array that Spark turns back into that very array, without a pass over its values.
+
+    Spark 3.5 to 4.2 converts lists, maps and structs of a pandas UDF value by value, through `Series.apply`; what is
+    Arrow already needs none of it.
+    """
+
+    @property
+    def _constructor(self) -> Any:
+        return ArrowSeries
+
+    def apply(self, *arguments: Any, **options: Any) -> Any:
+        """The Series itself."""
+        return self
+
+
 def _series(scored: pa.Array) -> Any:
-    """A Series that Spark turns back into the very Arrow array, without a pass over its values."""
-    if pa.types.is_timestamp(scored.type):
-        # Spark localises pandas timestamps itself, and does not know pandas' Arrow-backed ones.
-        return scored.to_pandas()
-    return pd.Series(pd.arrays.ArrowExtensionArray(scored))
+    return ArrowSeries(pd.arrays.ArrowExtensionArray(scored))
 
 
 def _struct_frame(scored: pa.Array) -> Any:
-    return pd.DataFrame({field.name: _series(scored.field(at)) for at, field in enumerate(scored.type)})
+    """A DataFrame of a struct's fields. A frame loses its columns' class, so nested fields go as Python objects."""
+    columns = {}
+    for position, field in enumerate(scored.type):
+        values = scored.field(position)
+        nested = pa.types.is_nested(field.type)
+        columns[field.name] = pd.Series(column_values(values)) if nested else _series(values)
+    return pd.DataFrame(columns)

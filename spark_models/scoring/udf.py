@@ -16,10 +16,12 @@ from spark_models.package.audit import refuse_code
 from spark_models.package.reader import Package, open_package
 from spark_models.pyfunc.loading import bind_params
 from spark_models.schema.schema import Schema
+from spark_models.scoring.accumulator import stats_accumulator
 from spark_models.scoring.arguments import bind_arguments
-from spark_models.scoring.place import PackageRef, place
-from spark_models.scoring.plan import plan_for
+from spark_models.scoring.place import place
+from spark_models.scoring.plan import BindPlan, plan_for
 from spark_models.scoring.scorer import BatchScorer
+from spark_models.scoring.stats import ScoreStats
 from spark_models.scoring.transports import choose_transport, make_udf
 
 
@@ -30,6 +32,9 @@ def spark_udf(
     *,
     method: str | None = None,
     params: Mapping[str, Any] | None = None,
+    on_error: str = "fail",
+    batch_rows: int | None = None,
+    batch_bytes: int | None = None,
     allow_code: bool | None = None,
     expected_hash: str | None = None,
     transport: str | None = None,
@@ -42,7 +47,8 @@ def spark_udf(
 
     `result_type` is a name, a DDL string, a pyspark type, or "signature" for the signature's outputs; the default is
     double, the leftmost numeric output. `coerce_output` says which output it takes. `method` scores by another method
-    of the model, as "predict_proba".
+    of the model, as "predict_proba". `on_error="null"` gives null for rows that the model can't score. `batch_rows` and
+    `batch_bytes` bound what the model gets in one call. `transport` is "arrow" or "pandas", by default the better one.
 
     The package is copied and hashed now: what is changed at its URI later does not reach the job.
 
@@ -52,17 +58,27 @@ def spark_udf(
         ModelNotFoundError, NotAModelError, ManifestMismatchError, CodeNotAllowedError: as `load_model`.
     """
     session, uri, kind = _arguments(spark, model_uri, result_type)
+    _check_options(on_error, batch_rows, batch_bytes)
     package = open_package(uri)
-    schema = _inputs(package)
+    conf = package.pyfunc
     wanted = _result_type(kind, package)
     refuse_code(package, allow_code)
     bound = bind_params(package.model.signature, params) if params is not None else None
-    scorer_params = tuple(sorted(bound.items())) if bound is not None else ()
-    how = choose_transport(transport)
-    ref = place(session, package, expected_hash)
-    matrix = bool(package.pyfunc.get("matrix_input", False)) and method in (None, package.pyfunc.get("predict_fn"))
-    zone = str(session.conf.get("spark.sql.session.timeZone"))
-    return ScoringUdf(ref, str(uri), schema, wanted, method, scorer_params, matrix, how, zone)
+    scorer = BatchScorer(
+        package=place(session, package, expected_hash),
+        plan=BindPlan(),
+        result_type=wanted,
+        method=method,
+        params=() if bound is None else tuple(sorted(bound.items())),
+        timezone=str(session.conf.get("spark.sql.session.timeZone")),
+        batch_rows=batch_rows,
+        batch_bytes=batch_bytes,
+        on_error=on_error,
+        splittable=is_split_invariant(package),
+        accumulator=stats_accumulator(session),
+    )
+    matrix = bool(conf.get("matrix_input", False)) and method in (None, conf.get("predict_fn"))
+    return ScoringUdf(scorer, str(uri), _inputs(package), matrix, choose_transport(transport))
 
 
 @dataclass(frozen=True)
@@ -73,32 +89,42 @@ class ScoringUdf:
     the columns are bound by position.
     """
 
-    package: PackageRef
+    scorer: BatchScorer
     uri: str
     schema: Schema | None
-    result_type: ResultType
-    method: str | None
-    params: tuple[tuple[str, Any], ...]
     matrix: bool
     transport: str
-    timezone: str
 
     def __call__(self, *columns: Any) -> Any:
         """The prediction column, named "prediction", for columns bound as `bind_arguments` says."""
-        return self.of_inputs(*bind_arguments(columns, self.schema, self.uri))
+        return self.of_inputs(*bind_arguments(columns, self.schema, self.uri)).alias("prediction")
+
+    @property
+    def result_type(self) -> ResultType:
+        """The type of the prediction column."""
+        return self.scorer.result_type
+
+    @property
+    def stats(self) -> ScoreStats:
+        """What this UDF's jobs have cost so far; a task that Spark runs again counts again.
+
+        Raises:
+            InvalidArgumentError: [INVALID_ARGUMENT] the session has no SparkContext, as with Spark Connect.
+        """
+        if self.scorer.accumulator is None:
+            advice = "with Spark Connect, score(df, …, stats=Observation()) observes them"
+            raise InvalidArgumentError("A UDF has stats only where there is a SparkContext", advice)
+        value: ScoreStats = self.scorer.accumulator.value
+        return value
 
     def of_inputs(self, bound: list[Any], found: list[object]) -> Any:
         """The prediction column for columns that are the inputs `found` (names or positions), in schema order."""
-        scorer = self._scorer(found)
-        if self.transport == "arrow" and scorer.plan.doubles and len(bound) > 1:
-            packed = replace(scorer, plan=replace(scorer.plan, packed=True))
-            # One array column costs the JVM and the worker less than its columns one by one: benchmarks/udf.py.
-            return make_udf(packed, self.transport)(F.array(*bound)).alias("prediction")
-        return make_udf(scorer, self.transport)(*bound).alias("prediction")
-
-    def _scorer(self, found: list[object]) -> BatchScorer:
         plan = plan_for(self.schema, found, self.matrix)
-        return BatchScorer(self.package, plan, self.result_type, self.method, self.params, self.timezone)
+        if self.transport == "arrow" and plan.doubles and len(bound) > 1:
+            # One array column costs the JVM and the worker less than its columns one by one: benchmarks/udf.py.
+            packed = replace(self.scorer, plan=replace(plan, packed=True))
+            return make_udf(packed, self.transport)(F.array(*bound))
+        return make_udf(replace(self.scorer, plan=plan), self.transport)(*bound)
 
     def register(self, spark: Any, name: str) -> Any:
         """Registers the model as the SQL function `name`, its arguments bound by position."""
@@ -107,7 +133,7 @@ class ScoringUdf:
     @cached_property
     def _by_position(self) -> Any:
         names = [] if self.schema is None else self.schema.input_names()
-        return make_udf(self._scorer(names), self.transport)
+        return make_udf(replace(self.scorer, plan=plan_for(self.schema, names, self.matrix)), self.transport)
 
     # What `spark.udf.register` reads of a UDF.
     @property
@@ -133,6 +159,25 @@ class ScoringUdf:
     def asNondeterministic(self) -> Any:  # noqa: N802 - pyspark's name
         """The pyspark UDF, marked as not deterministic."""
         return self._by_position.asNondeterministic()
+
+
+ON_ERROR = ("fail", "null")
+
+
+def _check_options(on_error: str, batch_rows: int | None, batch_bytes: int | None) -> None:
+    if on_error not in ON_ERROR:
+        advice = f"choose one of {list(ON_ERROR)}; score(df, …) also takes 'quarantine'"
+        raise InvalidArgumentError(f"on_error={on_error!r} is unknown", advice)
+    for name, bound in (("batch_rows", batch_rows), ("batch_bytes", batch_bytes)):
+        if bound is not None and bound < 1:
+            raise InvalidArgumentError(f"{name} must be at least 1, not {bound}")
+
+
+def is_split_invariant(package: Package) -> bool:
+    """Whether the package declares that scoring a+b equals scoring a then b, so that a failing batch can be halved."""
+    inputs = package.model.get_input_schema()
+    fixed = inputs is not None and any(spec.shape != () and spec.shape[0] != -1 for spec in inputs.tensors)
+    return bool(package.pyfunc.get("split_invariant", False)) and not fixed
 
 
 def _arguments(spark: Any, model_uri: Any, result_type: Any) -> tuple[Any, Any, Any]:

@@ -103,7 +103,8 @@ def _by_position(columns: list[Any], schema: Schema) -> tuple[list[Any], list[ob
 
 def _guarded(columns: list[Any], schema: Schema, found: Sequence[object]) -> tuple[list[Any], list[object]]:
     specs = schema.input_dict()
-    return [guard(column, specs[name], name, str(name)) for column, name in zip(columns, found, strict=True)], list(found)
+    guarded = [guard(column, specs[name], name, str(name)) for column, name in zip(columns, found, strict=True)]
+    return guarded, list(found)
 
 
 def guard(column: Any, spec: Spec, name: object, source: str) -> Any:

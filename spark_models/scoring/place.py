@@ -1,6 +1,7 @@
 """A package on every host of a Spark application, by its content hash.
 
-The driver copies it into its own cache, hashing every byte, and on a cluster adds it to the application as one archive.
+The driver copies it into its own cache, hashing every byte, and on a cluster adds it to the application as one archive,
+with this toolkit beside it, so that workers run the driver's version and need it not installed.
 A worker takes it from the driver's cache where it shares that host or file system, else it unpacks the archive into the
 cache of its host, under a lock, and compares every byte with the manifest.
 """
@@ -16,7 +17,7 @@ from typing import Any
 
 from spark_models.errors import ShipError, UnsafeCacheError
 from spark_models.package.layout import MANIFEST
-from spark_models.package.manifest import check_hash, copy_verified, hash_of, read_manifest, verify_manifest
+from spark_models.package.manifest import IGNORED, check_hash, copy_verified, hash_of, read_manifest, verify_manifest
 from spark_models.package.reader import Package
 from spark_models.store.cache import entry, scratch_directory
 from spark_models.store.paths import inside
@@ -24,6 +25,9 @@ from spark_models.store.paths import inside
 MAX_MEMBERS = 100_000
 MAX_RATIO = 1_000
 """Our archives are stored, not compressed; more than this many times their size is an attack, not a package."""
+
+TOOLKIT = "spark_models"
+TOOLKIT_ROOT = Path(__file__).parents[1]
 
 _added: dict[tuple[str, str], str] = {}
 
@@ -77,28 +81,28 @@ def _is_local(spark: Any) -> bool:
 
 
 def _add_archive(spark: Any, root: Path, content_hash: str) -> str:
+    """Adds the package, and this toolkit in the driver's version, to the application; gives the archive's name."""
     is_connect = not hasattr(spark, "_sc")
     application = str(id(spark)) if is_connect else str(spark.sparkContext.applicationId)
-    name = _added.get((application, content_hash))
-    if name is not None:
-        return name
-    archive = pack(root, scratch_directory("ship") / f"spark-models-{content_hash}.zip")
-    if is_connect:
-        spark.addArtifacts(str(archive), file=True)
-    else:
-        spark.sparkContext.addFile(str(archive))
-    _added[(application, content_hash)] = archive.name
-    return archive.name
+    if (application, TOOLKIT) not in _added:
+        toolkit = pack(TOOLKIT_ROOT, scratch_directory("ship") / "spark-models-toolkit.zip", f"{TOOLKIT}/")
+        spark.addArtifacts(str(toolkit), pyfile=True) if is_connect else spark.sparkContext.addPyFile(str(toolkit))
+        _added[(application, TOOLKIT)] = toolkit.name
+    if (application, content_hash) not in _added:
+        archive = pack(root, scratch_directory("ship") / f"spark-models-{content_hash}.zip")
+        spark.addArtifacts(str(archive), file=True) if is_connect else spark.sparkContext.addFile(str(archive))
+        _added[(application, content_hash)] = archive.name
+    return _added[(application, content_hash)]
 
 
-def pack(root: Path, archive: Path) -> Path:
+def pack(root: Path, archive: Path, prefix: str = "") -> Path:
     """The directory as a zip archive, stored without compression: models hardly compress, and hosts are waiting."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, allowZip64=True) as target:
         for folder, folders, files in os.walk(root):
-            folders.sort()
+            folders[:] = sorted(name for name in folders if name != IGNORED)
             for name in sorted(files):
                 path = Path(folder, name)
-                target.write(path, path.relative_to(root).as_posix())
+                target.write(path, prefix + path.relative_to(root).as_posix())
     return archive
 
 

@@ -112,7 +112,7 @@ class ScoringUdf:
             InvalidArgumentError: [INVALID_ARGUMENT] the session has no SparkContext, as with Spark Connect.
         """
         if self.scorer.accumulator is None:
-            advice = "with Spark Connect, score(df, …, stats=Observation()) observes them"
+            advice = "with Spark Connect, score(df, …, stats=StatsObservation()) observes them"
             raise InvalidArgumentError("A UDF has stats only where there is a SparkContext", advice)
         value: ScoreStats = self.scorer.accumulator.value
         return value

@@ -15,7 +15,7 @@ from spark_models.bind.casts import cast_column
 from spark_models.bind.columns import bind_columns
 from spark_models.bridge.arrow import column_values
 from spark_models.bridge.pandas import column_array
-from spark_models.errors import StructNotAloneError
+from spark_models.errors import InputError, StructNotAloneError
 from spark_models.schema.datatypes import DataType
 from spark_models.schema.schema import Schema
 from spark_models.scoring.plan import BindPlan
@@ -30,14 +30,15 @@ def bind_arrow(plan: BindPlan, columns: Sequence[pa.Array], timezone: str) -> Bi
     """
     if plan.packed:
         return _matrix(plan, packed_matrix(columns[0]))
+    values = pandas_values if plan.specs == () else arrow_values
     if any(pat.is_struct(column.type) for column in columns) and len(plan.specs) <= 1:
         _alone(columns)
         struct = columns[0]
         names = [field.name for field in struct.type]
         chosen = fields_of(plan, names)
         parts = struct.flatten()
-        return _columns(plan, [arrow_values(parts[at], timezone) for at in chosen], [names[at] for at in chosen])
-    return _columns(plan, [arrow_values(column, timezone) for column in columns])
+        return _columns(plan, [values(parts[at], timezone) for at in chosen], [names[at] for at in chosen])
+    return _columns(plan, [values(column, timezone) for column in columns])
 
 
 def bind_pandas(plan: BindPlan, columns: Sequence[Any]) -> Bind:
@@ -64,7 +65,12 @@ def _with_gaps(values: Any, kind: object) -> Any:
     """
     if kind not in (DataType.integer, DataType.long) or getattr(values, "dtype", None) != np.dtype("float64"):
         return values
-    return cast_column(values, kind, "", required=False) if bool(np.isnan(values).any()) else values
+    if not bool(np.isnan(values).any()):
+        return values
+    try:
+        return cast_column(values, kind, "", required=False)
+    except InputError:
+        return values  # digits were lost: the plan says so with the column's name
 
 
 def packed_matrix(column: pa.Array) -> np.ndarray[Any, Any]:
@@ -82,11 +88,23 @@ def fields_of(plan: BindPlan, fields: Sequence[str]) -> list[int]:
 
 
 def arrow_values(column: pa.Array, timezone: str) -> Any:
-    """An Arrow column's values; instants in the session zone's wall clock, as Spark's own pandas conversion has."""
-    if pat.is_timestamp(column.type) and column.type.tz is not None:
-        zoned = column.cast(pa.timestamp(column.type.unit, tz=timezone))
-        return column_values(pc.local_timestamp(zoned))
-    return column_values(column)
+    """An Arrow column's values for a declared type: integers and booleans keep their type beside nulls."""
+    if pat.is_timestamp(column.type):
+        return column_values(_wall_clock(column, timezone))
+    return pandas_values(column, timezone) if pat.is_nested(column.type) else column_values(column)
+
+
+def pandas_values(column: pa.Array, timezone: str) -> Any:
+    """An Arrow column's values as Spark's own pandas conversion has them: what a pandas UDF would get."""
+    shown = _wall_clock(column, timezone) if pat.is_timestamp(column.type) else column
+    return shown.to_pandas(coerce_temporal_nanoseconds=True, maps_as_pydicts="strict").to_numpy()
+
+
+def _wall_clock(column: pa.Array, timezone: str) -> pa.Array:
+    """Instants as the wall clock of the session's zone shows them, as Spark's own pandas conversion does."""
+    if column.type.tz is None:
+        return column
+    return pc.local_timestamp(column.cast(pa.timestamp(column.type.unit, tz=timezone)))
 
 
 def _alone(columns: Sequence[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import warnings
 from collections import OrderedDict
 
 from spark_models.package.reader import open_package
@@ -43,7 +44,11 @@ def resident_model(ref: PackageRef, method: str | None = None) -> PyFuncModel:
 def _load(ref: PackageRef) -> PyFuncModel:
     began = time.perf_counter()
     root = ref.root()
-    model = PyFuncModel(load_predictor(root), open_package(root).model, str(root))
+    package = open_package(root)
+    model = PyFuncModel(load_predictor(root), package.model, str(root))
+    if package.pyfunc.get("matrix_input"):
+        # It was proved when the model was saved that names change nothing; scikit-learn would say so for every batch.
+        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
     seconds = time.perf_counter() - began
     clock.loaded(seconds)
     _log.info("loaded package %s in %.2f s", ref.content_hash[:12], seconds)

@@ -64,13 +64,14 @@ def spark_udf(
     wanted = _result_type(kind, package)
     refuse_code(package, allow_code)
     bound = bind_params(package.model.signature, params) if params is not None else None
+    zone = str(session.conf.get("spark.sql.session.timeZone"))
     scorer = BatchScorer(
         package=place(session, package, expected_hash),
         plan=BindPlan(),
-        result_type=wanted,
+        result_type=wanted.in_zone(zone),
         method=method,
         params=() if bound is None else tuple(sorted(bound.items())),
-        timezone=str(session.conf.get("spark.sql.session.timeZone")),
+        timezone=zone,
         batch_rows=batch_rows,
         batch_bytes=batch_bytes,
         on_error=on_error,
@@ -122,8 +123,9 @@ class ScoringUdf:
         plan = plan_for(self.schema, found, self.matrix)
         if self.transport == "arrow" and plan.doubles and len(bound) > 1:
             # One array column costs the JVM and the worker less than its columns one by one: benchmarks/udf.py.
+            # Each is cast: an array of ints and floats would be one of floats, and ints beyond 2**24 lose digits.
             packed = replace(self.scorer, plan=replace(plan, packed=True))
-            return make_udf(packed, self.transport)(F.array(*bound))
+            return make_udf(packed, self.transport)(F.array(*[column.cast("double") for column in bound]))
         return make_udf(replace(self.scorer, plan=plan), self.transport)(*bound)
 
     def register(self, spark: Any, name: str) -> Any:

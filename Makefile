@@ -1,0 +1,66 @@
+# `make help` lists what there is. Each target makes the environment it needs: Python 3.10+ and Java 17+ are enough.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+MATRIX := spark35 spark42
+
+.PHONY: help environment java lint types imports check test matrix demo bench check-bench full lock clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+environment: ## .venv with the locked packages and spark-models itself; at once where nothing has changed
+	@scripts/environment main
+
+java:
+	@scripts/java
+
+lint: environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: environment
+	$(BIN)/mypy
+
+imports: environment
+	$(BIN)/lint-imports --no-logo
+
+check: lint types imports ## what needs no Spark: lint, types, import rules, unit tests and the docstrings' examples
+	$(PYTEST) --doctest-modules spark_models
+	$(PYTEST) -m "not spark and not slow"
+
+test: ## check, then the tests on Spark (without Java: skipped, or a failure where CI=true); no slow tests
+	@scripts/java || [ "$${CI:-}" != true ]
+	@$(MAKE) --no-print-directory check
+	$(PYTEST) -m "spark and not slow"
+
+matrix: environment java ## the tests on Spark again with the oldest and the newest Spark, and a short benchmark
+	@for name in $(MATRIX); do \
+	    scripts/environment $$name; \
+	    echo ".venv-$$name: pyspark $$(.venv-$$name/bin/python -c 'import pyspark; print(pyspark.__version__)')"; \
+	    .venv-$$name/bin/python -m pytest -m "not slow" tests/spark tests/cases; \
+	done
+	$(BIN)/python benchmarks/udf.py --short
+
+demo: environment java ## the tour: train, save, score on Spark, verify
+	$(BIN)/python notebooks/demo.py
+
+bench: environment java ## the benchmarks
+	$(BIN)/python benchmarks/udf.py
+
+check-bench: environment java ## the benchmarks against what they must reach
+	$(BIN)/python benchmarks/check.py
+
+full: test ## everything, the slow tests too
+	$(PYTEST) -m slow
+	@$(MAKE) --no-print-directory matrix demo bench check-bench
+
+lock: environment ## the constraints files anew from pyproject.toml (ARGS=--upgrade for newer versions)
+	scripts/lock $(ARGS)
+
+clean: ## removes the environments and whatever a run leaves
+	rm -rf .venv .venv-* dist build artifacts spark-warehouse metastore_db derby.log .hypothesis .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

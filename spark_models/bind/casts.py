@@ -82,9 +82,10 @@ def _number_of_objects(values: Any, kind: DataType, name: object, required: bool
     """Python numbers: an integer is a long, an integer column with gaps is a double, a float is a double."""
     if len(values) == 0:
         return values.astype(_EXACT[kind])
-    content = VALUE_KINDS.get(value_kind(values))
+    found = value_kind(values)
+    content = VALUE_KINDS.get(found)
     missing = any(is_missing(value) for value in values)
-    if content is DataType.boolean and kind is DataType.boolean:
+    if kind is DataType.boolean and (content is DataType.boolean or found == "empty"):
         if not missing:
             return values.astype(bool)
         if required:

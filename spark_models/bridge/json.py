@@ -11,6 +11,7 @@ import binascii
 import datetime
 import decimal
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -142,17 +143,22 @@ def _floats(values: Sequence[Any], kind: DataType, place: str, text: bool) -> An
     try:
         wide = np.array([np.nan if value is None else value for value in values], dtype="float64")
     except OverflowError:
-        raise JsonValueError(place, "An integer of more than 64 bits", kind.value) from None
+        row = next(at for at, value in enumerate(values) if isinstance(value, int) and abs(value) > sys.float_info.max)
+        raise JsonValueError(place.replace("[*]", f"[{row}]", 1), "An integer out of range", kind.value) from None
+    # JSON has no infinity: one is a number like 1e999.
+    _refuse_first(np.isinf(wide), kind, place)
     if kind is DataType.double:
         return wide
     with np.errstate(over="ignore"):
         narrow = wide.astype("float32")
-    overflowed = np.isinf(narrow) & np.isfinite(wide)
-    if bool(overflowed.any()):
-        raise JsonValueError(
-            place.replace("[*]", f"[{int(overflowed.argmax())}]", 1), "A number out of range", kind.value
-        )
+    _refuse_first(np.isinf(narrow), kind, place)
     return narrow
+
+
+def _refuse_first(overflowed: np.ndarray[Any, Any], kind: DataType, place: str) -> None:
+    if bool(overflowed.any()):
+        row = int(overflowed.argmax())
+        raise JsonValueError(place.replace("[*]", f"[{row}]", 1), "A number out of range", kind.value)
 
 
 def _integers(values: Sequence[Any], kind: DataType, place: str, text: bool) -> Any:

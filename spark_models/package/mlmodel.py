@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -212,8 +213,14 @@ class Model:
 def _time(value: datetime.datetime | str | None) -> datetime.datetime:
     if value is None:
         return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    parsed = value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value)
+    parsed = value if isinstance(value, datetime.datetime) else _parse_time(value)
     return parsed if parsed.tzinfo is None else parsed.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+
+
+def _parse_time(text: str) -> datetime.datetime:
+    # Python 3.10 reads neither "Z" nor a fraction of other than 3 or 6 digits, and MLmodel files of the time have both.
+    exact = re.sub(r"\.(\d{1,6})\d*", lambda found: f".{found.group(1):0<6}", text.strip())
+    return datetime.datetime.fromisoformat(exact.replace("Z", "+00:00"))
 
 
 def _stated_time(content: Mapping[str, Any], source: str) -> datetime.datetime | None:

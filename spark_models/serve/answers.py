@@ -42,12 +42,10 @@ def answer_value(output: Any) -> Any:
         return {str(name): answer_value(value) for name, value in output.items()}
     if isinstance(output, (list, tuple)):
         return [json_value(value) for value in output]
-    package = type(output).__module__.partition(".")[0]
-    if package == "pandas" and hasattr(output, "to_frame"):
-        return _records(output.to_frame("0" if output.name is None else output.name))
-    if package == "pandas" and hasattr(output, "columns"):
-        return _records(output)
-    if package == "pyarrow" and hasattr(output, "column_names"):
+    if hasattr(output, "iloc"):
+        is_series = output.ndim == 1
+        return _records(output.to_frame("0" if output.name is None else output.name) if is_series else output)
+    if hasattr(output, "column_names") and hasattr(output, "to_pylist"):
         return [json_value(record) for record in output.to_pylist()]
     return json_value(output.toarray() if hasattr(output, "toarray") else output)
 

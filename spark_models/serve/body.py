@@ -22,12 +22,13 @@ WRAPPED_FORMS = ("dataframe_split", "dataframe_records")
 class Table:
     """Rows of JSON values, all as long as `labels`. `labels` is None where nothing says which columns there are.
 
-    `place` is the place of a row, with `[*]` for its number: an error puts the number there.
+    `place` is the place of a row, with `[*]` for its number, which counts from `first`.
     """
 
     labels: tuple[Any, ...] | None
     rows: Sequence[Sequence[Any]]
     place: str
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,6 +47,10 @@ class Table:
         '$.data[*].age'
         """
         return f"{self.place}{field(label)}"
+
+    def at(self, label: object, row: int) -> str:
+        """The place of one cell, `row` counted in this table."""
+        return self.cell(label).replace("[*]", f"[{row + self.first}]", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ def parse_json(text: str | bytes, orient: str | None = None) -> Body:
     Source: the Models document, "Deploy MLflow models".
 
     >>> parse_json('{"columns": ["a", "b"], "data": [[1, 2.5]]}').data
-    Table(labels=('a', 'b'), rows=[[1, 2.5]], place='$.data[*]')
+    Table(labels=('a', 'b'), rows=[[1, 2.5]], place='$.data[*]', first=0)
     """
     value = loads(text)
     if orient == "split":

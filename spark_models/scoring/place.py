@@ -97,7 +97,7 @@ def _add_archive(spark: Any, root: Path, content_hash: str) -> str:
 
 def pack(root: Path, archive: Path, prefix: str = "") -> Path:
     """The directory as a zip archive, stored without compression: models hardly compress, and hosts are waiting."""
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, allowZip64=True) as target:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED, strict_timestamps=False) as target:
         for folder, folders, files in os.walk(root):
             folders[:] = sorted(name for name in folders if name != IGNORED)
             for name in sorted(files):

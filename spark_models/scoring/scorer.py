@@ -49,9 +49,14 @@ class BatchScorer:
     accumulator: Any = field(default=None, compare=False)
 
     @property
+    def sent_type(self) -> ResultType:
+        """The type of what `run` gives: the result type, or the envelope around it."""
+        return envelope_type(self.result_type) if self.envelope else self.result_type
+
+    @property
     def ddl(self) -> str:
-        """The Spark type of what `run` gives."""
-        return self.result_type.ddl if not self.envelope else envelope_type(self.result_type).ddl
+        """The Spark type of what `run` gives, as SQL writes it."""
+        return self.sent_type.ddl
 
     def run(self, bind: Bind, rows: int, size: int = 0) -> pa.Array:
         """The predictions for a batch of `rows` rows and about `size` bytes, in order: an Arrow array of `ddl`."""

@@ -120,13 +120,20 @@ class ScoringUdf:
 
     def of_inputs(self, bound: list[Any], found: list[object]) -> Any:
         """The prediction column for columns that are the inputs `found` (names or positions), in schema order."""
+        scorer, columns = self.packed(bound, found)
+        return make_udf(scorer, self.transport)(*columns)
+
+    def packed(self, bound: list[Any], found: list[object]) -> tuple[BatchScorer, list[Any]]:
+        """The scorer for these inputs, and the columns to send it: doubles as one array where Arrow carries them.
+
+        One array column costs the JVM and the worker less than its columns one by one: benchmarks/udf.py.
+        """
         plan = plan_for(self.schema, found, self.matrix)
-        if self.transport == "arrow" and plan.doubles and len(bound) > 1:
-            # One array column costs the JVM and the worker less than its columns one by one: benchmarks/udf.py.
-            # Each is cast: an array of ints and floats would be one of floats, and ints beyond 2**24 lose digits.
-            packed = replace(self.scorer, plan=replace(plan, packed=True))
-            return make_udf(packed, self.transport)(F.array(*[column.cast("double") for column in bound]))
-        return make_udf(replace(self.scorer, plan=plan), self.transport)(*bound)
+        if self.transport == "pandas" or not plan.doubles or len(bound) < 2:
+            return replace(self.scorer, plan=plan), bound
+        # Each is cast: an array of ints and floats would be one of floats, and ints beyond 2**24 lose digits.
+        array = F.array(*[column.cast("double") for column in bound])
+        return replace(self.scorer, plan=replace(plan, packed=True)), [array]
 
     def register(self, spark: Any, name: str) -> Any:
         """Registers the model as the SQL function `name`, its arguments bound by position."""

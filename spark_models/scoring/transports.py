@@ -18,6 +18,7 @@ from spark_models.scoring.incoming import bind_arrow, bind_pandas
 from spark_models.scoring.scorer import BatchScorer
 
 TRANSPORTS = ("arrow", "pandas")
+"""The transports of a UDF; `score` has "map" as well."""
 
 
 def has_arrow_udf() -> bool:

@@ -1,7 +1,7 @@
 """Writes docs/errors.md, the table of every error code, from the classes of spark_models.errors.
 
-    python scripts/error_codes.py          # writes the file
-    python scripts/error_codes.py --check  # exits 1 where the file is not as it would be written
+python scripts/error_codes.py          # writes the file
+python scripts/error_codes.py --check  # exits 1 where the file is not as it would be written
 """
 
 from __future__ import annotations

@@ -1055,3 +1055,93 @@ class ShipError(SparkModelsError, RuntimeError):
     @property
     def what(self) -> str:
         return f"The package {self.name} can't be used on this executor: {self.problem}."
+
+
+# --- verification
+
+
+@dataclass(eq=False)
+class NothingToReplayError(SparkModelsError, ValueError):
+    """A package has no example, or no predictions on it: there is nothing to compare."""
+
+    code: ClassVar[str] = "NOTHING_TO_REPLAY"
+    source: str
+    missing: str
+
+    @property
+    def what(self) -> str:
+        return f"The package has no {self.missing}, so there is nothing to compare."
+
+    @property
+    def where(self) -> str:
+        return self.source
+
+    @property
+    def hint(self) -> str:
+        return "save the model with input_example=…: its predictions are stored beside it"
+
+
+@dataclass(eq=False)
+class SparkUnavailableError(SparkModelsError, RuntimeError):
+    """No Spark session can be started here."""
+
+    code: ClassVar[str] = "SPARK_UNAVAILABLE"
+    status: ClassVar[int] = 500
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"Spark can't be started: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return "install Java 17 or later and set JAVA_HOME, or leave Spark out with --no-spark"
+
+
+# --- environments of their own
+
+
+@dataclass(eq=False)
+class EnvironmentNotBuiltError(SparkModelsError, RuntimeError):
+    """The environment of a package can't be made on the driver."""
+
+    code: ClassVar[str] = "ENVIRONMENT_NOT_BUILT"
+    status: ClassVar[int] = 500
+    problem: str
+    output: tuple[str, ...] = ()
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"The environment of the package was not built: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return "" if self.output == () else "\n  ".join(["the installer said", *self.output])
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class ModelProcessError(SparkModelsError, RuntimeError):
+    """The process that runs a model in its own environment has ended, or never started."""
+
+    code: ClassVar[str] = "MODEL_PROCESS_ENDED"
+    status: ClassVar[int] = 500
+    problem: str
+    output: tuple[str, ...] = ()
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"The model's own process {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return "" if self.output == () else "\n  ".join(["the last of its standard error", *self.output])
+
+    @property
+    def hint(self) -> str:
+        return self.advice

@@ -88,7 +88,7 @@ def column_tensor(column: Any, spec: TensorSpec) -> Any:
     values = np.asarray(column)
     if values.dtype == object and len(values) > 0 and isinstance(values[0], (list, np.ndarray)):
         try:
-            values = np.stack([np.asarray(cell) for cell in values])
+            values = np.stack([_cell(cell) for cell in values])
         except ValueError:
             raise TensorShapeError(spec.name, (len(values),), spec.shape) from None
     if values.dtype == spec.type or spec.type == object:
@@ -99,6 +99,13 @@ def column_tensor(column: Any, spec: TensorSpec) -> Any:
     if values.dtype == object or not np.can_cast(values.dtype, spec.type, "same_kind"):
         raise TensorTypeError(spec.name, str(values.dtype), str(spec.type))
     return values.astype(spec.type)
+
+
+def _cell(cell: Any) -> Any:
+    """A cell as an array of its own axes: Arrow and pandas give a list of lists as an array of arrays."""
+    array = np.asarray(cell)
+    nested = array.dtype == object and len(array) > 0 and isinstance(array[0], (list, np.ndarray))
+    return np.stack([_cell(item) for item in array]) if nested else array
 
 
 def check_tensor(values: Any, spec: TensorSpec) -> Any:

@@ -202,9 +202,13 @@ def _is_lists(column: Column) -> bool:
 
 def _from_lists(column: Column, result_type: ResultType) -> pa.Array:
     """A column of lists: its cells end to end are one output of the element type."""
+    import pandas as pd
+
     missing = np.fromiter((not isinstance(cell, (list, tuple, np.ndarray)) for cell in column.values), bool)
     cells = [np.asarray(cell) for cell, absent in zip(column.values, missing, strict=True) if not absent]
     flat = np.concatenate(cells) if cells != [] else np.array([])
+    if flat.dtype == object and value_kind(flat) in ("integer", "floating", "mixed-integer-float"):
+        flat = pd.array(flat)  # numbers and None
     inner = Column(column.name, flat)
     element = result_type.element
     if not fits(inner, element):

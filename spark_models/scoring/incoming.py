@@ -51,11 +51,17 @@ def bind_pandas(plan: BindPlan, columns: Sequence[Any]) -> Bind:
         _alone(columns)
         names = [str(name) for name in columns[0].columns]
         chosen = fields_of(plan, names)
-        values = [column_array(columns[0].iloc[:, at]) for at in chosen]
+        values = [_as_of_a_column(column_array(columns[0].iloc[:, at])) for at in chosen]
         return _columns(plan, values, [names[at] for at in chosen])
     kinds = [spec.type for spec in plan.specs] if len(plan.specs) == len(columns) else [None] * len(columns)
     values = [_with_gaps(column_array(column), kind) for column, kind in zip(columns, kinds, strict=True)]
     return _columns(plan, values)
+
+
+def _as_of_a_column(values: Any) -> Any:
+    """A struct's field as it would come by itself: in structs alone, Spark 4.2 makes nullable integers of its gaps."""
+    nullable = isinstance(values, pd.arrays.IntegerArray)
+    return values.to_numpy(dtype="float64", na_value=np.nan) if nullable else values
 
 
 def _with_gaps(values: Any, kind: object) -> Any:

@@ -9,7 +9,14 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from spark_models.bind.columns import bind_columns
-from spark_models.errors import ColumnTypeError, InputError, InvalidArgumentError, InvalidInputError
+from spark_models.errors import (
+    ColumnTypeError,
+    InputError,
+    InvalidArgumentError,
+    InvalidInputError,
+    listed,
+    renames,
+)
 from spark_models.package.reader import open_package
 from spark_models.schema.datatypes import Array, DataType
 from spark_models.schema.schema import Schema
@@ -44,9 +51,9 @@ def score(
     """`df` with the model's predictions added, lazily; every input is checked against `df.schema` before a row is read.
 
     The model's inputs are found by the signature's names. A model without signature gets `columns`, or all of them, as
-    a struct. Spark ML vectors become arrays of doubles where the signature has an array or tensor. One prediction
-    becomes the column `output`; a struct becomes one column a field, `<output>_<field>`. The default result type is
-    the signature's outputs, else double.
+    a struct. Spark ML vectors become arrays of doubles where the signature, if there is one, has an array or tensor.
+    One prediction becomes the column `output`; a struct becomes one column a field, `<output>_<field>`. The default
+    result type is the signature's outputs, else double.
 
     `on_error` is "fail", "null" or "quarantine": then the columns `<output>_error_code` and `<output>_error_column` say
     of each row that was not scored why, and are null for the others. A `StatsObservation` given as `stats` has the
@@ -112,10 +119,13 @@ def _output_columns(udf: ScoringUdf, output: str, on_error: str) -> list[str]:
 
 def _inputs(df: Any, schema: Schema | None, columns: list[str] | None) -> tuple[list[Any], list[object]]:
     """The columns of `df` that are the schema's inputs, in its order, types checked; and which inputs they are."""
-    given = list(df.columns) if columns is None else columns
-    if schema is None:
-        return [F.struct(*[F.col(quoted(name)) for name in given])], [0]
     types = {field.name: field.dataType for field in df.schema.fields}
+    given = list(df.columns) if columns is None else columns
+    unknown = [name for name in given if name not in types]
+    if unknown != []:
+        raise InvalidArgumentError(f"The DataFrame has no columns {listed(unknown)}", renames(unknown, list(types)))
+    if schema is None:
+        return [F.struct(*[_plain(name, types[name].simpleString()) for name in given])], [0]
     positions = bind_columns(given, schema)
     inputs: list[Any] = []
     found: list[object] = []
@@ -137,16 +147,22 @@ def _inputs(df: Any, schema: Schema | None, columns: list[str] | None) -> tuple[
 
 def _input(name: str, kind: str, spec: Spec) -> Any:
     """The column as the input of a spec; a Spark ML vector as an array where the spec takes one."""
-    column = F.col(quoted(name))
     if kind == "vector" and _takes_array(spec):
-        from pyspark.ml.functions import vector_to_array
-
-        return vector_to_array(column)
+        return _plain(name, kind)
     accepted = accepted_types(spec)
     simple = "string" if kind.startswith(("char(", "varchar(")) else kind
     if kind == "vector" or (accepted != () and simple not in accepted):
         raise ColumnTypeError(name, simple, repr(spec.type))
-    return column
+    return F.col(quoted(name))
+
+
+def _plain(name: str, kind: str) -> Any:
+    """The column of that name, a Spark ML vector as an array of doubles."""
+    if kind != "vector":
+        return F.col(quoted(name))
+    from pyspark.ml.functions import vector_to_array
+
+    return vector_to_array(F.col(quoted(name))).alias(name)
 
 
 def _takes_array(spec: Spec) -> bool:

@@ -9,6 +9,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+import pandas as pd
+
+from spark_models.bridge.pandas import column_array
 from spark_models.errors import DuplicateColumnsError, JsonBodyError, listed
 from spark_models.serve.strict_json import loads
 
@@ -64,12 +67,40 @@ class Tensors:
         return len(next(iter(self.values.values()), ())) if isinstance(self.values, dict) else len(self.values)
 
 
-Data: TypeAlias = Table | Tensors
+@dataclass(frozen=True, slots=True)
+class CsvTable:
+    """Rows of a CSV text, in columns that pandas made; its index counts them from the first row after the header."""
+
+    frame: pd.DataFrame
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The names of the header; `Unnamed: 0` for an empty first one, as pandas calls it."""
+        return tuple(self.frame.columns)
+
+    @property
+    def columns(self) -> list[Any]:
+        """The values of each column."""
+        return [column_array(self.frame.iloc[:, position]) for position in range(self.frame.shape[1])]
+
+    def cell(self, label: object) -> str:
+        """The place of a column's cells."""
+        return f"csv[*]{field(label)}"
+
+    def at(self, label: object, row: int) -> str:
+        """The place of one cell, `row` counted in this table."""
+        return f"csv[{self.frame.index[row]}]{field(label)}"
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+Data: TypeAlias = Table | Tensors | CsvTable
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body by its form ("split", "records", …, "instances", "inputs"), with the parameters of the call."""
+    """A body by its form ("split", "records", …, "instances", "inputs", "csv"), with the parameters of the call."""
 
     form: str
     data: Data
@@ -165,7 +196,8 @@ def _labels(value: Any, place: str) -> tuple[Any, ...]:
         raise JsonBodyError(f"'columns' must be a list of names, not {called(value)}", place)
     if not set(map(type, value)) <= {str, int}:
         wrong = next(at for at, label in enumerate(value) if type(label) not in (str, int))
-        raise JsonBodyError(f"a column's name must be text or an integer, not {called(value[wrong])}", f"{place}[{wrong}]")
+        problem = f"a column's name must be text or an integer, not {called(value[wrong])}"
+        raise JsonBodyError(problem, f"{place}[{wrong}]")
     if len(set(value)) != len(value):
         raise DuplicateColumnsError(tuple(name for name, times in Counter(value).items() if times > 1))
     return tuple(value)

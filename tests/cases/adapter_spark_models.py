@@ -26,7 +26,11 @@ def spec_of(spec):
 def norm_spec(spec):
     plain = spec.to_dict()
     if "tensor-spec" in plain:
-        return {key: value for key, value in {**plain["tensor-spec"], "name": plain.get("name")}.items() if value is not None}
+        return {
+            key: value
+            for key, value in {**plain["tensor-spec"], "name": plain.get("name")}.items()
+            if value is not None
+        }
     return plain
 
 
@@ -39,7 +43,7 @@ class Adapter(Template):
     name = "spark_models"
     no_env_flags = ["--no-conda"]
     overruled = {
-        "sig.infer.series.obj_bool_none": "an optional boolean: declared as string, enforcement would refuse the very data",
+        "sig.infer.series.obj_bool_none": "an optional boolean: as string, enforcement would refuse the very data",
         "udf.bind.array_column_no_sig": "semantics: nested values reach a model without signature as Python lists",
     }
 
@@ -161,8 +165,6 @@ class Adapter(Template):
     def tracking(self, tmp):
         import os
 
-        import spark_models.tracking as tracking
-
         os.environ["SPARK_MODELS_HOME"] = os.path.join(tmp, "runs")
 
         class Double(spark_models.pyfunc.PythonModel):
@@ -200,4 +202,3 @@ class Adapter(Template):
             "save_with_artifact": save_with_artifact,
             "end": end,
         }
-

@@ -1,0 +1,7 @@
+"""`python -m spark_models`: the command line."""
+
+from __future__ import annotations
+
+from spark_models.cli import main
+
+main()

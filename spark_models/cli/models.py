@@ -1,0 +1,168 @@
+"""The commands of `spark-models models`, which also stand at the top: predict, inspect, verify, update-manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from spark_models.cli.lazy import ModelCommand
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def model_uri(function: Function) -> Function:
+    """The option `-m/--model-uri`, which every command on a model has."""
+    text = "A directory, file:, runs:/<run_id>/<path>, or a remote URI."
+    return click.option("-m", "--model-uri", required=True, metavar="URI", help=text)(function)
+
+
+def trust(function: Function) -> Function:
+    """The options that say which package may be loaded."""
+    allow = "Whether loading may run code that the package carries, as a pickle does. By default it may, unless \
+SPARK_MODELS_ALLOW_CODE=0."
+    pinned = "The content hash that the package must have; inspect shows it."
+    function = click.option("--expected-hash", metavar="SHA256", help=pinned)(function)
+    return click.option("--allow-code/--no-code", default=None, help=allow)(function)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def models() -> None:
+    """Score files with a model, look into a package, check it."""
+
+
+@models.command(cls=ModelCommand)
+@model_uri
+@click.option(
+    "-i",
+    "--input-path",
+    default="-",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="The file with the rows; - is standard input, the default.",
+)
+@click.option(
+    "-o",
+    "--output-path",
+    default="-",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Where the predictions go, by the ending: .json, .jsonl, .csv or .parquet; - is standard output, as JSON.",
+)
+@click.option(
+    "-t",
+    "--content-type",
+    type=click.Choice(["csv", "json", "jsonl", "parquet"]),
+    help="What the input is; by default what the file's ending says, else json.",
+)
+@click.option(
+    "-j",
+    "--json-format",
+    type=click.Choice(["split", "records"]),
+    help="The orientation of JSON input; by default the one that it has.",
+)
+@click.option("--method", metavar="NAME", help="Score by another method of the model, such as predict_proba.")
+@click.option(
+    "--batch-rows",
+    type=click.IntRange(min=1),
+    metavar="ROWS",
+    help="How many rows of a CSV, JSON lines or Parquet file the model gets at once; 65536 by default.",
+)
+@click.option("--no-conda", is_flag=True, help="Score in this environment, as it always does: kept for scripts.")
+@click.option(
+    "--env-manager",
+    type=click.Choice(["local"]),
+    default="local",
+    help="Where to score: local, in this environment.",
+)
+@trust
+def predict(**options: Any) -> None:
+    """Score the rows of a CSV, JSON or Parquet file.
+
+    The input is a table: a CSV file with a header, JSON in split or records orientation, JSON lines, or Parquet. With a
+    signature its columns are found by name and checked, and extra ones are ignored. The answer is JSON: records for a
+    model that gives a DataFrame, a list for others. A file appears when all of it is written.
+
+    \b
+    Examples:
+      spark-models predict -m models/churn -i customers.csv
+      spark-models predict -m models/churn -i customers.parquet -o scored.parquet
+      spark-models predict -m runs:/0f3c9a/model -t csv < customers.csv > answers.json
+      echo '{"columns": ["x"], "data": [[1.5]]}' | spark-models predict -m models/line
+    """
+    from spark_models.cli.predict import predict_file
+
+    predict_file(**options)
+
+
+@models.command(cls=ModelCommand)
+@model_uri
+@click.option("--json", "as_json", is_flag=True, help="The same facts as one JSON object.")
+def inspect(model_uri: str, as_json: bool) -> None:
+    """Show what a package holds, without loading it.
+
+    Its flavors, signature, example, environment and size, whether its files are as they were saved, and what code
+    loading it would run. Nothing of the package is run or unpickled, and no model library is imported.
+
+    \b
+    Examples:
+      spark-models inspect -m models/churn
+      spark-models inspect -m models/churn --json | jq .content_hash
+    """
+    from spark_models.cli.card import card_json, card_text, read_card
+
+    card = read_card(model_uri)
+    click.echo(card_json(card) if as_json else card_text(card))
+
+
+@models.command(cls=ModelCommand)
+@model_uri
+@click.option(
+    "--spark/--no-spark",
+    default=None,
+    help="Whether to score in Spark too; by default where pyspark is installed.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-12,
+    show_default=True,
+    metavar="RELATIVE",
+    help="How far two numbers may differ, relative to them.",
+)
+@trust
+@click.pass_context
+def verify(ctx: click.Context, /, model_uri: str, spark: bool | None, tolerance: float, **options: Any) -> None:
+    """Replay the stored example, here and in Spark.
+
+    The package's files are compared with its manifest, its input example is scored again, and the answers are compared
+    with the predictions that were stored when it was saved. The status is 0 where all are the same, else 1, and each
+    difference is a line of a table.
+
+    \b
+    Examples:
+      spark-models verify -m models/churn
+      spark-models verify -m models/churn --no-spark --tolerance 1e-6
+    """
+    from spark_models.cli.report import report_text
+    from spark_models.verify.replay import replay
+
+    found = replay(model_uri, spark=spark, tolerance=tolerance, **options)
+    click.echo(report_text(found))
+    ctx.exit(0 if found.passed else 1)
+
+
+@models.command(cls=ModelCommand)
+@click.option("-m", "--model-uri", required=True, metavar="DIR", help="The directory of the package.")
+def update_manifest(model_uri: str) -> None:
+    """Write the manifest of a package anew.
+
+    For a change that you have made yourself, as to a line of requirements.txt. The content hash is another one then:
+    whoever has pinned the package must pin it again.
+
+    \b
+    Example:
+      spark-models update-manifest -m models/churn
+    """
+    from spark_models.cli.manifest import update
+
+    click.echo(update(model_uri))

@@ -171,7 +171,7 @@ class InvalidParamsError(SparkModelsError, ValueError):
 
     @property
     def what(self) -> str:
-        return "Invalid parameters: " + "; ".join(self.problems[:LISTED]) + "."
+        return f"Invalid parameters: {listed_pairs(self.problems, '; ')}."
 
     @property
     def where(self) -> str:
@@ -362,11 +362,11 @@ def tensor_name(name: str | None) -> str:
     return "The tensor" if name is None else f"Tensor {name!r}"
 
 
-def listed_pairs(items: Iterable[str]) -> str:
-    """The items separated by commas, cut at ten."""
+def listed_pairs(items: Iterable[str], separator: str = ", ") -> str:
+    """The items between separators, cut at ten."""
     all_items = list(items)
     more = len(all_items) - LISTED
-    return ", ".join(all_items[:LISTED]) + (f", … +{more} more" if more > 0 else "")
+    return separator.join([*all_items[:LISTED], *([f"… +{more} more"] if more > 0 else [])])
 
 
 # --- packages, their files and URIs
@@ -647,7 +647,7 @@ class CodeNotAllowedError(SparkModelsError, PermissionError):
 
     @property
     def what(self) -> str:
-        return "Loading this model would run code that it carries: " + "; ".join(self.reasons[:LISTED]) + "."
+        return f"Loading this model would run code that it carries: {listed_pairs(self.reasons, '; ')}."
 
     @property
     def where(self) -> str:
@@ -1145,3 +1145,25 @@ class ModelProcessError(SparkModelsError, RuntimeError):
     @property
     def hint(self) -> str:
         return self.advice
+
+
+@dataclass(eq=False)
+class CacheFullError(SparkModelsError, OSError):
+    """A package does not fit on the disk of the package cache."""
+
+    code: ClassVar[str] = "CACHE_FULL"
+    status: ClassVar[int] = 500
+    path: str
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"The package cache can't take another package: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.path
+
+    @property
+    def hint(self) -> str:
+        return "free space there, or set SPARK_MODELS_CACHE to a directory of your own on a larger disk"

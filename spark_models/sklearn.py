@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spark_models.flavors.sklearn import (
     SERIALIZATION_FORMAT_CLOUDPICKLE,
+    SERIALIZATION_FORMAT_JOBLIB,
     SERIALIZATION_FORMAT_PICKLE,
     _load_pyfunc,
     default_requirements,
@@ -14,6 +15,7 @@ from spark_models.flavors.sklearn import (
 
 __all__ = [
     "SERIALIZATION_FORMAT_CLOUDPICKLE",
+    "SERIALIZATION_FORMAT_JOBLIB",
     "SERIALIZATION_FORMAT_PICKLE",
     "_load_pyfunc",
     "default_requirements",

@@ -97,7 +97,7 @@ def log_package(
         raise NoRegistryError(registered_model_name)
     run = active_run() or start_run()
     target = inside(run.artifacts, artifact_path, "artifact_path")
-    if target.exists() and any(target.iterdir()):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ModelPathExistsError(str(target))
     save(str(target), run.info.run_id)
     return LoggedModel(f"runs:/{run.info.run_id}/{artifact_path}", run.info.run_id, artifact_path)

@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from spark_models.bridge.pandas import VALUE_KINDS, is_missing, value_kind
-from spark_models.errors import ColumnTypeError, InputError, NullColumnError
+from spark_models.errors import ColumnTypeError, InputError, NullColumnError, listed
 from spark_models.schema.datatypes import WIDENS, AnyType, Array, ColumnType, DataType, Map, Object
 
 ISO_8601 = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?)?\s*(Z|[+-]\d{2}:?\d{2})?")
 """The texts that a datetime column takes: a date, or a date and a time, with or without an offset."""
+
+_EXACT_IN_DOUBLE = 2**53
+"""Up to here a double holds every integer."""
 
 
 def cast_column(values: Any, kind: ColumnType, name: object, required: bool = True) -> Any:
@@ -53,7 +56,9 @@ def _plain(values: Any) -> Any:
         from spark_models.bridge.arrow import column_values
 
         return column_values(pa.chunked_array(values.__arrow_array__()))
-    return values.to_numpy() if isinstance(values, pd.arrays.NumpyExtensionArray) else values
+    if isinstance(values, (pd.arrays.NumpyExtensionArray, pd.arrays.SparseArray)):
+        return np.asarray(values)
+    return values
 
 
 def _number(values: Any, kind: DataType, name: object, required: bool) -> Any:
@@ -85,6 +90,8 @@ def _number_of_objects(values: Any, kind: DataType, name: object, required: bool
     found = value_kind(values)
     content = VALUE_KINDS.get(found)
     missing = any(is_missing(value) for value in values)
+    if found == "empty" and kind is not DataType.boolean:
+        return _only_gaps(values, kind, name, required)
     if kind is DataType.boolean and (content is DataType.boolean or found == "empty"):
         if not missing:
             return values.astype(bool)
@@ -96,13 +103,29 @@ def _number_of_objects(values: Any, kind: DataType, name: object, required: bool
     if content is DataType.long and kind is DataType.long:
         return _fits_long(values, name)
     if content is DataType.double and kind is DataType.double:
-        return np.array([np.nan if is_missing(value) else value for value in values], dtype="float64")
+        return _doubles_of_objects(values, name)
     raise _type_error(values, kind, name)
+
+
+def _only_gaps(values: Any, kind: DataType, name: object, required: bool) -> Any:
+    """A batch whose column has no value at all: how a table is cut into batches must not matter."""
+    if kind in (DataType.float, DataType.double):
+        return np.full(len(values), np.nan, dtype=_EXACT[kind])
+    if required:
+        raise NullColumnError(name, kind.value)
+    return pd.array([pd.NA] * len(values), dtype=_NULLABLE[kind])
+
+
+def _doubles_of_objects(values: Any, name: object) -> Any:
+    present = [value for value in values if not is_missing(value)]
+    if any(isinstance(value, (int, np.integer)) and abs(int(value)) > _EXACT_IN_DOUBLE for value in present):
+        raise ColumnTypeError(name, "object with integers beyond 2**53", "double (float64)")
+    return np.array([np.nan if is_missing(value) else value for value in values], dtype="float64")
 
 
 def _integers_with_gaps(values: Any, kind: DataType, name: object, required: bool) -> Any:
     if kind is DataType.double:
-        return np.array([np.nan if is_missing(value) else value for value in values], dtype="float64")
+        return _doubles_of_objects(values, name)
     if kind not in (DataType.integer, DataType.long):
         raise _type_error(values, kind, name)
     if required:
@@ -132,8 +155,9 @@ def _integers_as_floats(values: Any, kind: DataType, name: object, required: boo
     if whole and required:
         raise NullColumnError(name, kind.value, str(values.dtype))
     limit = np.iinfo(_EXACT[kind])
-    # From 2**53 on a double no longer tells neighbouring integers apart: the gaps have cost digits already.
-    exact = whole and bool(((present >= limit.min) & (present <= limit.max) & (np.abs(present) < 2**53)).all())
+    # From here on, 2**53 of a double, neighbouring integers are not told apart: the gaps have cost digits already.
+    digits = 2.0 ** (np.finfo(values.dtype).nmant + 1)
+    exact = whole and bool(((present >= limit.min) & (present <= limit.max) & (np.abs(present) < digits)).all())
     if not exact:
         raise _type_error(values, kind, name)
     return pd.array([pd.NA if np.isnan(value) else int(value) for value in values], dtype=_NULLABLE[kind])
@@ -152,7 +176,8 @@ def _boolean(values: Any, kind: DataType, name: object, required: bool) -> Any:
 
 
 def _string(values: Any, kind: DataType, name: object, required: bool) -> Any:
-    """Text as an object array with None for missing values: what Spark and Arrow deliver as well."""
+    """Text as an object array. Missing values of pandas' text dtype become None, as Spark and Arrow deliver them; an
+    object array is passed on with the None or NaN that its owner, and maybe the model's training data, has."""
     if isinstance(values.dtype, pd.StringDtype):
         return values.to_numpy(dtype=object, na_value=None)
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "U":
@@ -193,6 +218,8 @@ def _nanoseconds(values: Any, name: object) -> Any:
     """Datetimes in the one unit that every transport can give: Arrow brings seconds and microseconds as well."""
     if values.dtype == "datetime64[ns]":
         return values
+    if np.datetime_data(values.dtype)[0] == "generic":  # a datetime64 without a unit holds nothing but NaT
+        return values.astype("datetime64[ns]")
     try:
         return pd.DatetimeIndex(values).as_unit("ns").to_numpy()
     except pd.errors.OutOfBoundsDatetime as error:
@@ -218,7 +245,7 @@ def _type_error(values: Any, kind: DataType, name: object, advice: str = "") -> 
     got = f"object ({value_kind(values)})" if dtype == object else str(dtype)
     exact = _EXACT.get(kind)
     expected = kind.value if exact is None else f"{kind.value} ({exact})"
-    return ColumnTypeError(name, got, expected, advice if advice != "" else _advice(got, kind))
+    return ColumnTypeError(name, got, expected, _advice(got, kind) or advice)
 
 
 def _advice(got: str, kind: DataType) -> str:
@@ -274,9 +301,12 @@ def _object_misfit(value: Any, kind: Object, path: str) -> str:
         return f"{type(value).__name__} at {path}"
     known = {prop.name: prop for prop in kind.properties}
     absent = [prop.name for prop in kind.properties if prop.required and value.get(prop.name) is None]
-    unknown = [name for name in value if name not in known]
-    if absent != [] or unknown != []:
-        return f"object at {path} without {absent} or with unknown {unknown}"
+    if absent != []:
+        return f"object at {path} without {listed(absent)}"
+    unknown = sum(name not in known for name in value)
+    if unknown > 0:
+        # Their names stand in a row, so they may be a customer's data.
+        return f"object at {path} with {unknown} unknown fields"
     present = [(name, item) for name, item in value.items() if item is not None]
     return _first(_misfit(item, known[name].dtype, f"{path}.{name}") for name, item in present)
 

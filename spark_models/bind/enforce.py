@@ -110,7 +110,7 @@ def as_frame(data: Any, schema: Schema) -> pd.DataFrame:
         raise UnsupportedInputError(f"a {type(data).__name__}", "a pandas DataFrame, or what becomes one,")
     try:
         return pd.DataFrame(list(data) if isinstance(data, tuple) else data)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:  # pandas looks for `keys` in each row
         expected = "a DataFrame, or columns of one length" if isinstance(data, dict) else "a DataFrame, or rows of it,"
         described = f"a {type(data).__name__} that makes no table"
         raise UnsupportedInputError(described, expected) from error

@@ -54,6 +54,8 @@ def infer_schema(data: Any) -> Schema:
     ['a': float32 (-1, 3)]
     """
     if isinstance(data, np.ndarray):
+        if data.dtype.names is not None:
+            raise UnsupportedDataError("a structured array", "give pandas.DataFrame(data) for columns")
         return Schema([_tensor(data)])
     if isinstance(data, dict):
         return _from_dict(data)
@@ -83,7 +85,7 @@ def _from_frame(frame: Any) -> Schema:
                 "a DataFrame whose column labels are not all text",
                 "rename them to text with frame.columns = [...], or number them 0…n-1 for unnamed inputs",
             )
-        specs = _columns([(str(label), frame.iloc[:, label]) for label in labels])
+        specs = _columns([(str(position), frame.iloc[:, position]) for position in range(len(labels))])
         return Schema(ColSpec(spec.type, None, spec.required) for spec in specs)
     return Schema(_columns((name, frame.iloc[:, position]) for position, name in enumerate(labels)))
 
@@ -189,7 +191,10 @@ def _infer_params(params: dict[str, Any]) -> ParamSchema:
 
 def _infer_param(name: str, value: Any) -> ParamSpec:
     is_list = isinstance(value, (list, tuple, np.ndarray))
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise UnsupportedColumnError(((repr(name), "lists of several lengths"),), "give a flat list") from error
     kind = numpy_bridge.column_type(array.dtype)
     if kind is None:
         raise UnsupportedColumnError(((repr(name), str(array.dtype)),), "give params of one plain type each")

@@ -34,10 +34,12 @@ def json_value(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return json_list(value)
     if isinstance(value, np.datetime64):
-        return None if np.isnat(value) else np.datetime_as_string(value)
+        return None if np.isnat(value) else str(np.datetime_as_string(value))
+    if isinstance(value, np.longdouble):  # its item() is itself
+        return json_value(float(value))
     if isinstance(value, np.generic):
         return json_value(value.item())
-    if isinstance(value, (bytes, bytearray)):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, Mapping):
         return {str(key): json_value(item) for key, item in value.items()}
@@ -50,7 +52,7 @@ def _other(value: Any) -> Any:
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return None if type(value).__name__ == "NaTType" else value.isoformat()
     if isinstance(value, decimal.Decimal):
-        return str(value)
+        return str(value) if value.is_finite() else None
     if type(value).__name__ == "NAType":
         return None
     if hasattr(value, "tolist"):
@@ -64,6 +66,8 @@ def json_list(values: np.ndarray[Any, Any]) -> Any:
     >>> json_list(np.array([[1.5, np.nan]]))
     [[1.5, None]]
     """
+    if values.dtype == np.longdouble:
+        return json_list(values.astype("float64"))
     kind = values.dtype.kind
     if kind in "iub" or (kind == "f" and bool(np.isfinite(values).all())):
         return values.tolist()

@@ -69,6 +69,8 @@ def column_type(column: pd.Series[Any]) -> tuple[ColumnType, bool] | None:
         return DataType.string, True
     if isinstance(dtype, pd.CategoricalDtype):
         return None
+    if isinstance(dtype, pd.SparseDtype):
+        return column_type(column.sparse.to_dense())
     if isinstance(dtype, pd.ArrowDtype):
         from spark_models.bridge import arrow
 
@@ -88,6 +90,8 @@ def column_type(column: pd.Series[Any]) -> tuple[ColumnType, bool] | None:
 def _by_values(column: pd.Series[Any]) -> tuple[ColumnType, bool] | None:
     kind = value_kind(column.to_numpy())
     found = VALUE_KINDS.get(kind)
+    if found is DataType.long and not _fit_64_bits(column):
+        return None
     if found is DataType.long and bool(column.isna().any()):
         return DataType.double, True
     if found is DataType.boolean:
@@ -95,6 +99,10 @@ def _by_values(column: pd.Series[Any]) -> tuple[ColumnType, bool] | None:
     if found is None and kind == "mixed":
         return _array(column)
     return None if found is None else (found, True)
+
+
+def _fit_64_bits(column: pd.Series[Any]) -> bool:
+    return all(is_missing(value) or -(2**63) <= value < 2**63 for value in column)
 
 
 def _array(column: pd.Series[Any]) -> tuple[ColumnType, bool] | None:
@@ -107,6 +115,6 @@ def _array(column: pd.Series[Any]) -> tuple[ColumnType, bool] | None:
         return None
     try:
         found = arrow.column_type(pa.array([list(cell) for cell in cells]).type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         return None
     return (found, True) if isinstance(found, Array) else None

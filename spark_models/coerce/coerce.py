@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spark_models.bridge.pandas import is_missing, value_kind
+from spark_models.coerce.instants import dates, timestamps
 from spark_models.coerce.output import Column, Output, output_columns
 from spark_models.coerce.result_type import ResultType
 from spark_models.errors import NoMatchingOutputError, OutputValueError
@@ -36,7 +37,8 @@ def coerce_output(output: Any, result_type: ResultType, rows: int) -> pa.Array:
     | struct<name: T, …> | the one of each name |
 
     A dtype decides, not the values: int64 does not fit int, and object columns of Python numbers are not numeric.
-    Missing values (None, NaN, NaT) become null everywhere, inside arrays as well.
+    Missing values (None, NaN, NaT) become null everywhere, inside arrays as well. An object column without any value
+    says nothing of its type: it is taken, as nulls, where no other one fits.
 
     Raises:
         RowCountError: [ROW_COUNT] the model gave another number of rows.
@@ -50,8 +52,10 @@ def coerce_output(output: Any, result_type: ResultType, rows: int) -> pa.Array:
     [[0.5, None]]
     """
     found = output_columns(output, rows)
+    if rows == 0:
+        return pa.array([], type=result_type.arrow)
     if result_type.kind == "struct":
-        return _struct(found, result_type, rows)
+        return _struct(found, result_type)
     if result_type.kind == "array":
         return _array(found, result_type)
     if result_type.kind == "map":
@@ -74,7 +78,9 @@ def fits(column: Column, result_type: ResultType) -> bool:
     if kind in ("date", "timestamp"):
         return _is_datetime(column)
     if kind == "binary":
-        return column.dtype == object and value_kind(column.values) == "bytes"
+        return getattr(column.dtype, "kind", "") == "S" or (
+            column.dtype == object and value_kind(column.values) == "bytes"
+        )
     return kind == "decimal" and column.dtype == object and value_kind(column.values) == "decimal"
 
 
@@ -92,7 +98,19 @@ def _leftmost(output: Output, result_type: ResultType) -> Column:
     for column in output.columns:
         if fits(column, result_type):
             return column
+    for column in output.columns:
+        if _is_gap(column):
+            return _nulls(column)
     raise _no_match(output, result_type)
+
+
+def _is_gap(column: Column) -> bool:
+    """Whether an object column has no value at all in this batch: other batches say of which type it is."""
+    return column.dtype == object and value_kind(column.values) == "empty"
+
+
+def _nulls(column: Column) -> Column:
+    return Column(column.name, pa.nulls(len(column.values)))
 
 
 def _no_match(output: Output, result_type: ResultType, name: str | None = None) -> NoMatchingOutputError:
@@ -101,28 +119,36 @@ def _no_match(output: Output, result_type: ResultType, name: str | None = None) 
 
 
 def _scalar(column: Column, result_type: ResultType) -> pa.Array:
+    try:
+        return _converted(column.values, result_type)
+    except (ValueError, TypeError, OverflowError, NotImplementedError) as error:  # Arrow's and pandas' are among these
+        raise OutputValueError(column.name, result_type.ddl) from error
+
+
+def _converted(values: Any, result_type: ResultType) -> pa.Array:
     kind = result_type.kind
-    values = column.values
+    if isinstance(values, pa.NullArray):
+        return values.cast(result_type.arrow)
     if kind in ("int", "bigint", "float", "double"):
         return _numbers(values, result_type.arrow)
     if kind == "string":
         return _texts(values)
-    if kind == "boolean":
-        return pa.array(values, type=pa.bool_(), from_pandas=True)
-    if kind in ("date", "timestamp"):
-        return _instants(column, result_type)
-    try:
-        return pa.array(values, type=result_type.arrow, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise OutputValueError(column.name, result_type.ddl) from error
+    if kind == "date":
+        return dates(values)
+    if kind == "timestamp":
+        return timestamps(values, result_type.zone)
+    return pa.array(values, type=result_type.arrow, from_pandas=True)
 
 
 def _numbers(values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, np.ndarray):
         # from_pandas makes NaN null in the pass that copies; integers have none to look for.
         wanted = np.dtype(kind.to_pandas_dtype())
-        return pa.array(values.astype(wanted, copy=False), from_pandas=values.dtype.kind == "f")
-    return pa.array(values, from_pandas=True).cast(kind, safe=False)
+        with np.errstate(over="ignore"):  # a double too large for a float is infinite, as Spark casts it
+            return pa.array(values.astype(wanted, copy=False), from_pandas=values.dtype.kind == "f")
+    found = pa.array(values, from_pandas=True).cast(kind, safe=False)
+    # pandas' nullable floats hold NaN beside NA, and from_pandas looks at the mask alone.
+    return pc.if_else(pc.is_nan(found), None, found) if pa.types.is_floating(kind) else found
 
 
 def _texts(values: Any) -> pa.Array:
@@ -137,51 +163,30 @@ def _texts(values: Any) -> pa.Array:
     return pa.array([None if is_missing(value) else str(value) for value in pd.Series(values)], type=pa.string())
 
 
-def _instants(column: Column, result_type: ResultType) -> pa.Array:
-    """Dates as the values show them; timestamps as instants, a datetime without a zone read in the type's zone."""
-    import pandas as pd
-
-    series = pd.Series(column.values)
-    if result_type.kind == "date":
-        return _dates(series)
-    try:
-        if series.dtype == object:
-            zoned = any(getattr(value, "tzinfo", None) is not None for value in series)
-            series = pd.to_datetime(series, utc=zoned)
-    except (ValueError, OverflowError) as error:
-        raise OutputValueError(column.name, result_type.ddl) from error
-    if series.dt.tz is None:
-        # As Spark reads such a pandas column: an hour that occurs twice is the later one.
-        series = series.dt.tz_localize(result_type.zone, ambiguous=False, nonexistent="shift_forward")
-    return _micros(series.dt.tz_convert("UTC").dt.tz_localize(None)).cast(result_type.arrow)
-
-
-def _dates(series: Any) -> pa.Array:
-    if series.dtype != object:
-        return _micros(series if series.dt.tz is None else series.dt.tz_localize(None)).cast(pa.date32())
-    return pa.array([None if is_missing(value) else _day(value) for value in series], type=pa.date32())
-
-
-def _day(value: Any) -> Any:
-    if isinstance(value, np.datetime64):
-        return value.astype("datetime64[D]").item()
-    return datetime.date(value.year, value.month, value.day)
-
-
-def _micros(series: Any) -> pa.Array:
-    return pa.array(series.to_numpy().astype("datetime64[us]"), type=pa.timestamp("us"))
-
-
 def _array(output: Output, result_type: ResultType) -> pa.Array:
     element = result_type.element
     if output.matrix is not None and element.kind in ("float", "double", "int", "bigint"):
         return _from_matrix(output, element, result_type)
     if len(output.columns) == 1 and _is_lists(output.columns[0]):
         return _from_lists(output.columns[0], result_type)
-    chosen = [column for column in output.columns if fits(column, element)]
+    chosen = [
+        column if fits(column, element) else _nulls(column)
+        for column in output.columns
+        if fits(column, element) or output.uniform and _is_gap(column)
+    ]
     if chosen == []:
-        raise _no_match(output, result_type)
+        return _without_values(output, result_type)
     return _interleaved([_scalar(column, element) for column in chosen], result_type.arrow)
+
+
+def _without_values(output: Output, result_type: ResultType) -> pa.Array:
+    """Nulls for a batch of one column that has lists in other batches, or one null in each list for several columns."""
+    gaps = [_nulls(column).values for column in output.columns if _is_gap(column)]
+    if gaps == []:
+        raise _no_match(output, result_type)
+    if len(output.columns) == 1:
+        return gaps[0].cast(result_type.arrow)
+    return _interleaved([gap.cast(result_type.element.arrow) for gap in gaps], result_type.arrow)
 
 
 def _from_matrix(output: Output, element: ResultType, result_type: ResultType) -> pa.Array:
@@ -202,22 +207,59 @@ def _is_lists(column: Column) -> bool:
 
 def _from_lists(column: Column, result_type: ResultType) -> pa.Array:
     """A column of lists: its cells end to end are one output of the element type."""
-    import pandas as pd
-
+    if result_type.element.kind in ("array", "map", "struct"):
+        return _nested(column, result_type)
     missing = np.fromiter((not isinstance(cell, (list, tuple, np.ndarray)) for cell in column.values), bool)
-    cells = [np.asarray(cell) for cell, absent in zip(column.values, missing, strict=True) if not absent]
-    flat = np.concatenate(cells) if cells != [] else np.array([])
-    if flat.dtype == object and value_kind(flat) in ("integer", "floating", "mixed-integer-float"):
-        flat = pd.array(flat)  # numbers and None
-    inner = Column(column.name, flat)
+    inner = _end_to_end(column, [cell for cell, absent in zip(column.values, missing, strict=True) if not absent])
     element = result_type.element
-    if not fits(inner, element):
-        raise NoMatchingOutputError(result_type.ddl, ((column.name, f"lists of {flat.dtype}"),), None)
+    if not isinstance(inner.values, pa.NullArray) and not fits(inner, element):
+        raise NoMatchingOutputError(result_type.ddl, ((column.name, f"lists of {inner.dtype}"),), None)
     lengths = np.zeros(len(missing), dtype="int32")
-    lengths[~missing] = [len(cell) for cell in cells]
+    lengths[~missing] = [len(cell) for cell, absent in zip(column.values, missing, strict=True) if not absent]
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype("int32")
     mask = pa.array(missing) if bool(missing.any()) else None
     return pa.ListArray.from_arrays(pa.array(starts), _scalar(inner, element), mask=mask)
+
+
+def _end_to_end(column: Column, cells: list[Any]) -> Column:
+    """The values of all lists, end to end, as one column."""
+    import pandas as pd
+
+    # An empty list is an array of floats to numpy, and would make floats of the integers beside it.
+    filled = [cell for cell in cells if len(cell) > 0]
+    if filled == []:
+        return Column(column.name, pa.nulls(0))
+    try:
+        flat = np.concatenate([np.asarray(cell) for cell in filled])
+    except ValueError as error:
+        raise OutputValueError(column.name, "a list of plain values") from error
+    if flat.ndim > 1:
+        raise OutputValueError(column.name, "a list of plain values")
+    if flat.dtype != object:
+        return Column(column.name, flat)
+    kind = value_kind(flat)
+    if kind == "empty":
+        return Column(column.name, pa.nulls(len(flat)))
+    # Numbers and None become pandas' nullable numbers.
+    numbers = kind in ("integer", "floating", "mixed-integer-float")
+    return Column(column.name, pd.array(flat) if numbers else flat)
+
+
+def _nested(column: Column, kind: ResultType) -> pa.Array:
+    """Cells that are lists, dicts or arrays, as Arrow understands them."""
+    try:
+        return pa.array([_listed(cell) for cell in column.values], type=kind.arrow, from_pandas=True)
+    except (ValueError, TypeError, OverflowError, NotImplementedError) as error:
+        raise OutputValueError(column.name, kind.ddl) from error
+
+
+def _listed(cell: Any) -> Any:
+    """A cell with lists in place of arrays, in which Arrow takes one axis only."""
+    if isinstance(cell, np.ndarray):
+        return cell.tolist() if cell.dtype != object else [_listed(item) for item in cell]
+    if isinstance(cell, (list, tuple)):
+        return [_listed(item) for item in cell]
+    return {name: _listed(item) for name, item in cell.items()} if isinstance(cell, dict) else cell
 
 
 def _interleaved(columns: list[pa.Array], kind: pa.DataType) -> pa.Array:
@@ -233,13 +275,15 @@ def _map(output: Output, result_type: ResultType) -> pa.Array:
     element = result_type.element
     chosen = [column for column in output.columns if fits(column, element)]
     if chosen == []:
+        chosen = [_nulls(column) for column in output.columns if _is_gap(column)]
+    if chosen == []:
         raise _no_match(output, result_type)
     values = _interleaved([_scalar(column, element) for column in chosen], pa.list_(element.arrow))
     names = pa.array([column.name for column in chosen] * len(values), type=pa.string())
     return pa.MapArray.from_arrays(values.offsets, names, values.values)
 
 
-def _struct(output: Output, result_type: ResultType, rows: int) -> pa.Array:
+def _struct(output: Output, result_type: ResultType) -> pa.Array:
     by_name = {column.name: column for column in reversed(output.columns)}
     arrays = []
     for name, kind in result_type.fields:
@@ -253,17 +297,16 @@ def _struct(output: Output, result_type: ResultType, rows: int) -> pa.Array:
             continue
         arrays.append(_field(column, kind, result_type, output))
     fields = [pa.field(name, kind.arrow) for name, kind in result_type.fields]
-    return pa.StructArray.from_arrays(arrays, fields=fields) if rows > 0 else pa.array([], type=result_type.arrow)
+    return pa.StructArray.from_arrays(arrays, fields=fields)
 
 
 def _field(column: Column, kind: ResultType, result_type: ResultType, output: Output) -> pa.Array:
     if kind.kind == "array":
         return _array(Output((column,)), kind)
     if kind.kind in ("struct", "map"):
-        try:
-            return pa.array(list(column.values), type=kind.arrow, from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise OutputValueError(column.name, kind.ddl) from error
-    if not fits(column, kind):
-        raise _no_match(output, result_type, column.name)
-    return _scalar(column, kind)
+        return _nested(column, kind)
+    if fits(column, kind):
+        return _scalar(column, kind)
+    if _is_gap(column):
+        return _scalar(_nulls(column), kind)
+    raise _no_match(output, result_type, column.name)

@@ -26,10 +26,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output: a numeric matrix of shape (rows, outputs) where all are of one dtype, else columns."""
+    """An output: a numeric matrix of shape (rows, outputs) where all are of one dtype, else columns.
+
+    `uniform` says that the columns are the places of lists, so that one without a value in this batch counts as well.
+    """
 
     columns: tuple[Column, ...]
     matrix: Any = None
+    uniform: bool = False
 
 
 def output_columns(output: Any, rows: int) -> Output:
@@ -41,6 +45,7 @@ def output_columns(output: Any, rows: int) -> Output:
     | Series, 1-D array, flat list | one, "0" |
     | 2-D array, sparse matrix | one for each column of it |
     | array of more axes | one for each value of a row, flattened |
+    | structured array | one for each field |
 
     Raises:
         UnsupportedOutputError: [UNSUPPORTED_OUTPUT] a scalar, or an object of no kind above.
@@ -67,7 +72,7 @@ def _columns(output: Any) -> Output:
     if isinstance(output, pd.DataFrame):
         return _from_frame(output)
     if isinstance(output, pd.Series):
-        return Output((Column("0", column_array(output)),))
+        return Output((Column("0", _values(column_array(output))),))
     if isinstance(output, (list, tuple)):
         return _from_list(list(output))
     if isinstance(output, dict):
@@ -79,25 +84,51 @@ def _columns(output: Any) -> Output:
     raise UnsupportedOutputError(f"a {type(output).__name__}")
 
 
-def _from_array(array: np.ndarray[Any, Any], name: str = "") -> Output:
+def _values(values: Any) -> Any:
+    """Values in a form that the rules know: numpy in this machine's byte order, or pandas' nullable or zoned arrays."""
+    import pandas as pd
+
+    dtype = values.dtype
+    if isinstance(dtype, np.dtype):
+        return values if dtype.isnative else values.astype(dtype.newbyteorder("="))
+    if isinstance(dtype, pd.ArrowDtype):
+        return _arrow_values(values.__arrow_array__())
+    return np.asarray(values) if isinstance(dtype, pd.SparseDtype) else values
+
+
+def _arrow_values(values: Any) -> Any:
+    """An Arrow column; one of zoned timestamps keeps its zone, for a datetime without one is read in the session's."""
+    from spark_models.bridge.arrow import column_values
+
+    if getattr(values.type, "tz", None) is not None:
+        return values.to_pandas().array
+    return column_values(values)
+
+
+def _from_array(array: np.ndarray[Any, Any]) -> Output:
     if array.ndim == 0:
         raise UnsupportedOutputError("a single value")
-    if array.ndim == 1:
-        return Output((Column(name if name != "" else "0", array),))
-    matrix = array if array.ndim == 2 else array.reshape(len(array), -1)
-    prefix = "" if name == "" else f"{name}."
-    columns = tuple(Column(f"{prefix}{position}", matrix[:, position]) for position in range(matrix.shape[1]))
-    return Output(columns, matrix if matrix.dtype.kind in "fiub" and matrix.dtype.kind != "b" else None)
+    if array.dtype.names is not None:
+        return _from_dict({name: array[name] for name in array.dtype.names})
+    native = _values(array)
+    if native.ndim == 1:
+        return Output((Column("0", native),))
+    matrix = native if native.ndim == 2 else native.reshape(len(native), -1)
+    columns = tuple(Column(str(position), matrix[:, position]) for position in range(matrix.shape[1]))
+    # The matrix of a masked array would give what is under its mask.
+    numeric = matrix.dtype.kind in "fiu" and columns != () and not isinstance(matrix, np.ma.MaskedArray)
+    return Output(columns, matrix if numeric else None)
 
 
-def _from_frame(frame: Any) -> Output:
+def _from_frame(frame: Any, uniform: bool = False) -> Output:
     columns = tuple(
-        Column(str(label), column_array(frame.iloc[:, position])) for position, label in enumerate(frame.columns)
+        Column(str(label), _values(column_array(frame.iloc[:, position])))
+        for position, label in enumerate(frame.columns)
     )
     dtypes = {column.dtype for column in columns}
     single = next(iter(dtypes)) if len(dtypes) == 1 else None
     numeric = isinstance(single, np.dtype) and single.kind in "fiu"
-    return Output(columns, frame.to_numpy() if numeric else None)
+    return Output(columns, frame.to_numpy(single) if numeric else None, uniform)
 
 
 def _from_list(values: list[Any]) -> Output:
@@ -105,14 +136,27 @@ def _from_list(values: list[Any]) -> Output:
 
     if values != [] and all(isinstance(item, dict) for item in values):
         return _from_frame(pd.DataFrame(values))
-    if values != [] and all(isinstance(item, (list, tuple, np.ndarray)) for item in values):
+    if values != [] and all(_is_row(item) for item in values):
         lengths = {len(item) for item in values}
-        if len(lengths) == 1:
-            return _from_frame(pd.DataFrame([list(item) for item in values]))
+        if len(lengths) == 1 and lengths != {0}:
+            return _from_rows(values)
         ragged = np.empty(len(values), dtype=object)
         ragged[:] = values
         return Output((Column("0", ragged),))
-    return Output((Column("0", column_array(pd.Series(values, dtype=object if values == [] else None))),))
+    scalars = [item[()] if isinstance(item, np.ndarray) and item.ndim == 0 else item for item in values]
+    return Output((Column("0", column_array(pd.Series(scalars, dtype=object if scalars == [] else None))),))
+
+
+def _is_row(item: Any) -> bool:
+    return isinstance(item, (list, tuple)) or isinstance(item, np.ndarray) and item.ndim > 0
+
+
+def _from_rows(rows: list[Any]) -> Output:
+    import pandas as pd
+
+    if all(isinstance(row, np.ndarray) for row in rows) and len({row.shape for row in rows}) == 1:
+        return _from_array(np.stack(rows))
+    return _from_frame(pd.DataFrame([list(row) for row in rows]), uniform=True)
 
 
 def _from_dict(output: dict[Any, Any]) -> Output:
@@ -132,11 +176,9 @@ def _from_dict(output: dict[Any, Any]) -> Output:
 
 
 def _from_arrow(output: Any) -> Output:
-    from spark_models.bridge.arrow import column_values
-
     if hasattr(output, "column_names"):
         names = output.column_names
-        return Output(tuple(Column(name, column_values(output.column(at))) for at, name in enumerate(names)))
+        return Output(tuple(Column(name, _arrow_values(output.column(at))) for at, name in enumerate(names)))
     if hasattr(output, "type"):
-        return Output((Column("0", column_values(output)),))
+        return Output((Column("0", _arrow_values(output)),))
     raise UnsupportedOutputError(f"a {type(output).__name__}")

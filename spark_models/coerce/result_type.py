@@ -107,7 +107,7 @@ class ResultType:
 
 
 def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else "`" + name.replace("`", "``") + "`"
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else "`" + name.replace("`", "``") + "`"
 
 
 def parse_result_type(given: Any) -> ResultType:
@@ -189,7 +189,8 @@ class _Parser:
             return ResultType("array", items)
         if name == "map":
             self.expect("<")
-            self.expect("string")
+            if self.next().lower() != "string":
+                raise UnsupportedResultTypeError(self.text)
             self.expect(",")
             items = self.type(depth + 1)
             self.expect(">")
@@ -202,19 +203,26 @@ class _Parser:
         if self.at >= len(self.tokens) or self.tokens[self.at] != "(":
             return ResultType("decimal", precision=10, scale=0)
         self.expect("(")
-        precision, comma = self.next(), self.next()
-        scale = self.next() if comma == "," else "0"
-        if comma == ",":
-            self.expect(")")
-        if not (precision.isdigit() and scale.isdigit() and 1 <= int(precision) <= 38 and int(scale) <= int(precision)):
+        precision, scale, after = self.digits(), 0, self.next()
+        if after == ",":
+            scale, after = self.digits(), self.next()
+        if after != ")" or not 1 <= precision <= 38 or scale > precision:
             raise UnsupportedResultTypeError(self.text)
-        return ResultType("decimal", precision=int(precision), scale=int(scale))
+        return ResultType("decimal", precision=precision, scale=scale)
+
+    def digits(self) -> int:
+        token = self.next()
+        if re.fullmatch(r"[0-9]{1,3}", token) is None:
+            raise UnsupportedResultTypeError(self.text)
+        return int(token)
 
     def struct(self, depth: int) -> ResultType:
         self.expect("<")
         fields = []
         while True:
             name = self.next()
+            if name in ("<", ">", "(", ")", ",", ":"):
+                raise UnsupportedResultTypeError(self.text)
             plain = name[1:-1].replace("``", "`") if name.startswith("`") else name
             self.expect(":")
             fields.append((plain, self.type(depth + 1)))

@@ -13,7 +13,10 @@ from spark_models.package.writer import PackageWriter
 
 
 class Predictor(Protocol):
-    """A loaded python_function: rows in, predictions out."""
+    """A loaded python_function: rows in, predictions out.
+
+    Where its attribute `keeps_input` is true it never writes into its input, which then need not be copied for it.
+    """
 
     def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
         """The model's own output for the model's own input."""
@@ -31,7 +34,8 @@ class Capabilities:
     """What a flavor's pyfunc form can take and bear.
 
     `inputs` are "dataframe", "ndarray" or "dict"; `split_invariant` says that scoring a+b equals scoring a then b;
-    `safe_to_load` that loading runs no code of the package.
+    `safe_to_load` that loading runs no code of the package; `memory_mapped` that a package can be saved so that the
+    model's arrays are mapped from its file when it is loaded, one copy for all processes of a host.
     """
 
     inputs: tuple[str, ...] = ("dataframe",)
@@ -44,8 +48,8 @@ class Capabilities:
 def add_example(writer: PackageWriter, example: Any, predict: Callable[[Any], Any]) -> None:
     """Stores an example with the predictions on it; the signature, where there is one, must accept it.
 
-    A model that fails on its own example is still saved, with a warning and without predictions: the example may need
-    what this machine has not.
+    A model that fails on its own example, or whose output JSON has no form for, is still saved, with a warning and
+    without predictions: the example may need what this machine has not.
 
     Raises:
         InputError: the example does not fit the signature.
@@ -59,8 +63,13 @@ def add_example(writer: PackageWriter, example: Any, predict: Callable[[Any], An
     given = data if enforce is None else enforce(data)
     try:
         writer.add_example(example, lambda _: predict(given))
-    except InvalidExampleError:
-        raise
+    except InvalidExampleError as error:
+        warnings.warn(
+            f"The predictions on the input example can't be stored ({error.problem}), so `verify` will have nothing to "
+            "compare.",
+            UserWarning,
+            stacklevel=4,
+        )
     except Exception as error:
         if isinstance(error, SparkModelsError):
             raise

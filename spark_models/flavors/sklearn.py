@@ -1,7 +1,8 @@
-"""scikit-learn estimators and pipelines, pickled."""
+"""scikit-learn estimators and pipelines, pickled; or by joblib, so that processes share the arrays of one file."""
 
 from __future__ import annotations
 
+import errno
 import pickle
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,11 +22,13 @@ from spark_models.tracking import LoggedModel, log_package
 
 FLAVOR = "sklearn"
 MODEL_FILE = "model.pkl"
-CAPABILITIES = Capabilities(inputs=("dataframe",))
+JOBLIB_FILE = "model.joblib"
+CAPABILITIES = Capabilities(inputs=("dataframe",), memory_mapped=True)
 
 SERIALIZATION_FORMAT_PICKLE = "pickle"
 SERIALIZATION_FORMAT_CLOUDPICKLE = "cloudpickle"
-FORMATS = (SERIALIZATION_FORMAT_PICKLE, SERIALIZATION_FORMAT_CLOUDPICKLE)
+SERIALIZATION_FORMAT_JOBLIB = "joblib"
+FORMATS = (SERIALIZATION_FORMAT_PICKLE, SERIALIZATION_FORMAT_CLOUDPICKLE, SERIALIZATION_FORMAT_JOBLIB)
 
 PREDICT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
 
@@ -51,6 +54,10 @@ def save_model(
     An input example whose columns are all numbers also settles whether the estimator gives the same for the bare
     matrix (`matrix_input`), which spares Spark workers the building of DataFrames.
 
+    `serialization_format="joblib"` is for large arrays: they are memory-mapped when the model is loaded, so that the
+    workers of a host share one copy. Trees copy their nodes into memory of their own all the same. MLflow loads such a
+    package as a python_function, and has no loader for its sklearn form.
+
     Raises:
         InvalidModelError: [INVALID_MODEL] the object has no such method.
         InvalidArgumentError: [INVALID_ARGUMENT] the format or method is unknown.
@@ -68,20 +75,21 @@ def save_model(
         extra_pip_requirements=extra_pip_requirements,
         code_paths=code_paths,
     ) as package:
-        with open(package.root / MODEL_FILE, "wb") as stream:
+        file = JOBLIB_FILE if serialization_format == SERIALIZATION_FORMAT_JOBLIB else MODEL_FILE
+        with open(package.root / file, "wb") as stream:
             _pickler(serialization_format).dump(sk_model, stream)
         predictor = SklearnPredictor(sk_model, pyfunc_predict_fn)
         add_example(package, input_example, predictor.predict)
         package.add_flavor(
             FLAVOR,
-            pickled_model=MODEL_FILE,
+            pickled_model=file,
             sklearn_version=_sklearn_version(),
             serialization_format=serialization_format,
             code=package.code,
         )
         package.add_pyfunc(
             "spark_models.sklearn",
-            model_path=MODEL_FILE,
+            model_path=file,
             predict_fn=pyfunc_predict_fn,
             matrix_input=_takes_matrix(package, predictor) or None,
             split_invariant=True,
@@ -127,6 +135,7 @@ class SklearnPredictor:
     """An estimator and the method that scores."""
 
     __slots__ = ("_call", "model", "name")
+    keeps_input = True
 
     def __init__(self, model: Any, method: str = "predict") -> None:
         self.model = model
@@ -138,6 +147,9 @@ class SklearnPredictor:
     def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
         """The method's output for a DataFrame or matrix; sparse output is made dense."""
         output = self._call(data, **params) if params else self._call(data)  # type: ignore[misc]
+        if isinstance(output, np.memmap):
+            # A choice from mapped classes keeps the name of their kind, though it is an array in memory.
+            return np.asarray(output)
         return output.toarray() if hasattr(output, "toarray") and not hasattr(output, "columns") else output
 
     def with_method(self, method: str) -> SklearnPredictor:
@@ -151,8 +163,8 @@ class SklearnPredictor:
 
 def default_requirements(serialization_format: str = SERIALIZATION_FORMAT_CLOUDPICKLE) -> list[str]:
     """What a package of this flavor needs: scikit-learn and the pickler, in the versions that are installed."""
-    pickler = [installed_requirement("cloudpickle")] if serialization_format == SERIALIZATION_FORMAT_CLOUDPICKLE else []
-    return [installed_requirement("scikit-learn"), *pickler]
+    pickler = [] if serialization_format == SERIALIZATION_FORMAT_PICKLE else [serialization_format]
+    return [installed_requirement(name) for name in ("scikit-learn", *pickler)]
 
 
 def _check_arguments(sk_model: Any, serialization_format: str, method: str) -> None:
@@ -172,6 +184,10 @@ def _check_arguments(sk_model: Any, serialization_format: str, method: str) -> N
 def _pickler(serialization_format: str) -> Any:
     if serialization_format == SERIALIZATION_FORMAT_PICKLE:
         return pickle
+    if serialization_format == SERIALIZATION_FORMAT_JOBLIB:
+        import joblib
+
+        return joblib
     import cloudpickle
 
     return cloudpickle
@@ -195,8 +211,23 @@ def _load(package: Package, conf: Mapping[str, Any]) -> Any:
             stacklevel=4,
         )
     file = conf.get("pickled_model", conf.get("model_path", conf.get("data", MODEL_FILE)))
+    if conf.get("serialization_format") == SERIALIZATION_FORMAT_JOBLIB:
+        return _load_mapped(package.path(file))
     with open(package.path(file), "rb") as stream:
         return pickle.load(stream)  # noqa: S301 - the flavor's format; `allow_code=False` refuses it before
+
+
+def _load_mapped(path: Path) -> Any:
+    """The model with its arrays in the pages of the file: private to a process only where it writes to them."""
+    import joblib
+
+    try:
+        return joblib.load(path, mmap_mode="c")
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        # Each mapped array keeps a file open, and a model may have more of them than a process may open.
+        return joblib.load(path)
 
 
 def _takes_matrix(package: PackageWriter, predictor: SklearnPredictor) -> bool:

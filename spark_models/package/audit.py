@@ -12,6 +12,9 @@ ALLOW_CODE_VARIABLE = "SPARK_MODELS_ALLOW_CODE"
 """The environment variable that settles `allow_code` where a call does not: 0 or false refuses."""
 
 OWN_LOADERS = ("spark_models.", "mlflow.")
+UNPICKLING = frozenset({"spark_models.pyfunc.model", "mlflow.pyfunc.model", "spark_models.sklearn", "mlflow.sklearn"})
+"""Loaders whose model file is a pickle, whatever its name."""
+
 PICKLES = (".pkl", ".pickle", ".joblib", ".cloudpickle", ".pt", ".pth", ".dill")
 
 
@@ -29,6 +32,9 @@ def code_reasons(package: Package) -> tuple[str, ...]:
         reasons.append(f"the loader module {loader!r} is imported")
     pickles = [name for name in package.files() if name.endswith(PICKLES)]
     reasons.extend(f"{name!r} is a pickle" for name in pickles)
+    if loader in UNPICKLING and pickles == []:
+        # The file may have any name: the loader unpickles what the MLmodel says.
+        reasons.append(f"the loader module {loader!r} unpickles a file of the package")
     return tuple(reasons)
 
 

@@ -43,6 +43,8 @@ def normalise_example(example: Any) -> Any:
     import pandas as pd
 
     if isinstance(example, pd.DataFrame):
+        if example.columns.nlevels > 1:
+            raise InvalidExampleError("its columns have several levels", "name each column by one text")
         return example.reset_index(drop=True)
     if isinstance(example, pd.Series):
         return example.reset_index(drop=True).to_frame(example.name if example.name is not None else 0)
@@ -122,7 +124,7 @@ def read_example(info: Mapping[str, Any], root: Path, schema: Schema | None = No
         if info.get("type", "ndarray" if isinstance(body, dict) and "inputs" in body else "dataframe") == "ndarray":
             return _read_tensors(body["inputs"], dtypes, schema)
         return _read_frame(body, dtypes, schema)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise InvalidPackageError(str(path), f"it is no input example ({type(error).__name__})") from error
 
 
@@ -137,10 +139,11 @@ def _read_frame(body: Any, dtypes: Any, schema: Schema | None) -> Any:
         labels = body.get("columns", list(range(len(rows[0]) if rows != [] else len(dtypes or {}))))
     columns = [[row[position] for row in rows] for position in range(len(labels))]
     kinds = {} if schema is None or schema.is_tensor_spec() else _kinds(schema, labels)
-    arrays = []
+    arrays: list[Any] = []
     for label, values in zip(labels, columns, strict=True):
-        if isinstance(dtypes, Mapping) and str(label) in dtypes:
-            arrays.append(decode_column(values, str(dtypes[str(label)])))
+        stated = dtypes[len(arrays)] if isinstance(dtypes, list) else (dtypes or {}).get(str(label))
+        if stated is not None:
+            arrays.append(decode_column(values, str(stated)))
         elif label in kinds:
             arrays.append(_by_kind(values, kinds[label], label))
         else:
@@ -183,10 +186,20 @@ def _array(values: Any, dtype: Any) -> Any:
     if dtype is None:
         return np.array(values)
     kind = np.dtype(dtype)
+    if kind.kind in "iu":
+        # Not through numpy's own choice: it takes float64 for integers on both sides of 2**63.
+        return np.array(values, dtype=kind)
+    if kind.kind == "S":
+        return np.array(_bytes(values), dtype=kind)
     array = np.array(values, dtype=object if kind.kind in "fcM" and _has_null(values) else None)
     if array.dtype == object and kind.kind == "f":
         array = np.where(array == None, np.nan, array)  # noqa: E711 - elementwise
     return array.astype(kind)
+
+
+def _bytes(values: Any) -> Any:
+    """Nested lists with bytes in place of base64."""
+    return [_bytes(value) for value in values] if isinstance(values, list) else base64.b64decode(values)
 
 
 def _has_null(values: Any) -> bool:
@@ -206,32 +219,51 @@ def _dtypes(data: Any) -> Any:
         return str(data.dtype)
     if isinstance(data, dict):
         return {name: str(array.dtype) for name, array in data.items()}
-    return {str(label): column_dtype(data.iloc[:, position]) for position, label in enumerate(data.columns)}
+    names = [str(label) for label in data.columns]
+    kinds = [column_dtype(data.iloc[:, position]) for position in range(len(names))]
+    # Two columns of one label are told apart by their places only.
+    return dict(zip(names, kinds, strict=True)) if len(set(names)) == len(names) else kinds
 
 
 def column_dtype(column: Any) -> str:
-    """The dtype of a column, and for `object` what its values are: bytes, dates, decimals or anything else."""
-    if column.dtype != object:
-        return str(column.dtype)
-    from spark_models.bridge.pandas import value_kind
+    """The dtype of a column, and for `object` what its values are: bytes, dates, decimals or anything else.
 
+    `object:nan` is one whose missing values are NaN and not None. A dtype that JSON values can't be given back is told
+    as `object`.
+    """
+    from spark_models.bridge.pandas import is_missing, value_kind
+
+    if column.dtype != object:
+        kind = str(column.dtype)
+        try:
+            decode_column(json_bridge.column_list(column), kind)
+        except (TypeError, ValueError, NotImplementedError):  # intervals, and lists of Arrow
+            return "object"
+        return kind
     kind = value_kind(column.to_numpy())
-    return f"object:{kind}" if kind in ("bytes", "date", "decimal", "datetime") else "object"
+    if kind in ("bytes", "date", "decimal", "datetime"):
+        return f"object:{kind}"
+    gaps = [value for value in column if is_missing(value)]
+    return "object:nan" if gaps != [] and all(isinstance(value, float) for value in gaps) else "object"
 
 
 def decode_column(values: list[Any], dtype: str) -> Any:
     """JSON values as the array of a dtype that `column_dtype` gave; null is that dtype's missing value."""
     import pandas as pd
 
-    if dtype == "object":
-        return _object_array(values)
+    if dtype in ("object", "object:nan"):
+        return _object_array([np.nan if value is None and dtype == "object:nan" else value for value in values])
     if dtype.startswith("object:"):
         reader = _OBJECTS[dtype.removeprefix("object:")]
         return _object_array([None if value is None else reader(value) for value in values])
+    if dtype.startswith("datetime64") and "," in dtype:
+        return pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601").astype(dtype).array
     if dtype.startswith("datetime64"):
-        parsed = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
-        return parsed.astype(dtype).array if "," in dtype else parsed.dt.tz_localize(None).astype(dtype).array
-    if dtype.startswith(("float", "timedelta")):
+        # numpy reads every year that the dtype holds; pandas would go through nanoseconds.
+        return np.array(["NaT" if value is None else value for value in values], dtype=dtype)
+    if dtype.startswith("timedelta"):
+        return pd.to_timedelta(pd.Series(values, dtype=object)).astype(dtype).array
+    if dtype.startswith("float"):
         return np.array([np.nan if value is None else value for value in values], dtype=dtype)
     return pd.array(values, dtype=dtype)
 
@@ -265,7 +297,7 @@ def read_predictions(info: Mapping[str, Any], root: Path) -> Any:
     path = inside(root, str(info.get("artifact_path")), "example_predictions of MLmodel")
     try:
         return decode_output(_read(path))
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise InvalidPackageError(str(path), f"it holds no predictions ({type(error).__name__})") from error
 
 
@@ -274,8 +306,13 @@ def encode_output(output: Any) -> dict[str, Any]:
     import pandas as pd
 
     if isinstance(output, pd.DataFrame):
-        return {"kind": "dataframe", **_exact_split(output), "dtypes": list(_dtypes(output).values())}
+        if output.columns.nlevels > 1:
+            raise InvalidExampleError("the columns of the model's output have several levels")
+        dtypes = [column_dtype(output.iloc[:, position]) for position in range(output.shape[1])]
+        return {"kind": "dataframe", **_exact_split(output), "dtypes": dtypes}
     if isinstance(output, pd.Series):
+        if isinstance(output.name, tuple):
+            raise InvalidExampleError("the name of the model's output has several levels")
         split = _exact_split(output.to_frame())
         return {"kind": "series", "name": output.name, "data": split["data"], "dtypes": [column_dtype(output)]}
     if isinstance(output, np.ndarray):
@@ -304,6 +341,8 @@ def decode_output(body: Mapping[str, Any]) -> Any:
         flat = [_exact(value) for value in body["data"]]
         dtype = np.dtype(body["dtype"])
         values = [np.nan if value is None and dtype.kind == "f" else value for value in flat]
+        if dtype.kind == "S":
+            values = _bytes(values)
         array = _object_array(values) if dtype == object else np.array(values, dtype=dtype)
         return array.reshape(body["shape"])
     if kind == "dict":

@@ -43,6 +43,8 @@ def package_files(root: Path) -> Iterator[tuple[str, Path]]:
                 raise InvalidPackageError(str(root), f"it has more than {MAX_FILES} files")
             if any(ord(character) < 32 for character in relative) or "\\" in relative:
                 raise InvalidPackageError(relative, "control characters and backslashes have no place in a file name")
+            if any(0xD800 <= ord(character) < 0xE000 for character in relative):  # how Python shows other bytes
+                raise InvalidPackageError(ascii(relative), "a file name is not UTF-8")
             if not stat.S_ISREG(os.lstat(path).st_mode):
                 raise InvalidPackageError(relative, "a link or device has no place in a package")
             yield relative, path
@@ -79,7 +81,8 @@ def parse_manifest(text: str, source: str) -> dict[str, str]:
         InvalidPackageError: [INVALID_PACKAGE] a line is not of the form `<sha256>  <path>`.
     """
     sums: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines: a file name may hold what Unicode, but not sha256sum, takes for the end of a line.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text != "" else (), 1):
         digest, separator, name = line.partition("  ")
         if separator == "" or len(digest) != 64 or not set(digest) <= set("0123456789abcdef") or name in sums:
             raise InvalidPackageError(source, f"line {number} is not '<sha256>  <path>'")
@@ -99,14 +102,21 @@ def write_manifest(root: Path, known: Mapping[str, str] | None = None) -> str:
     """
     sums = dict(known or {})
     text = manifest_text({name: sums.get(name) or file_hash(path) for name, path in package_files(root)})
-    (root / MANIFEST).write_text(text)
+    (root / MANIFEST).write_text(text, encoding="utf-8")
     return hash_of(text)
 
 
 def read_manifest(root: Path) -> str | None:
     """The text of a package's manifest; None where it has none, as packages of MLflow."""
     path = root / MANIFEST
-    return path.read_text() if path.is_file() and not path.is_symlink() else None
+    if path.is_symlink():
+        raise InvalidPackageError(str(path), "a link has no place in a package")
+    if not path.is_file():
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidPackageError(str(path), "it is not UTF-8 text") from error
 
 
 def content_hash(root: Path) -> str:
@@ -163,7 +173,7 @@ def copy_verified(root: Path, target: Path) -> str:
     if stated is not None:
         compare_sums(parse_manifest(stated, str(root / MANIFEST)), sums, str(root))
     text = manifest_text(sums)
-    (target / MANIFEST).write_text(text)
+    (target / MANIFEST).write_text(text, encoding="utf-8")
     return hash_of(text)
 
 
@@ -174,5 +184,7 @@ def _copy(source: Path, destination: Path) -> str:
     with open(source, "rb", buffering=0) as reader, open(destination, "wb", buffering=0) as writer:
         while (count := reader.readinto(buffer)) > 0:
             digest.update(view[:count])
-            writer.write(view[:count])
+            written = 0
+            while written < count:  # a disk that is nearly full takes a part, and only then says so
+                written += writer.write(view[written:count])
     return digest.hexdigest()

@@ -142,17 +142,19 @@ class Model:
         if not isinstance(flavors, Mapping) or not all(isinstance(conf, Mapping) for conf in flavors.values()):
             raise InvalidMLmodelError(source, "'flavors' must map each flavor's name to its attributes")
         signature = content.get("signature")
-        return cls(
+        model = cls(
             artifact_path=content.get("artifact_path"),
             run_id=content.get("run_id"),
             utc_time_created=_stated_time(content, source),
             flavors=flavors,
             signature=None if signature is None else ModelSignature.from_dict(signature),
             saved_input_example_info=_example_info(content, source),
-            example_predictions=content.get("example_predictions"),
+            example_predictions=_predictions_info(content, source),
             databricks_runtime=content.get("databricks_runtime"),
-            **{key: value for key, value in content.items() if key not in _OWN_KEYS},
         )
+        # Not as keyword arguments: the key of another tool may be named like one of ours.
+        model.other.update({key: value for key, value in content.items() if key not in _OWN_KEYS})
+        return model
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Model:
@@ -229,7 +231,7 @@ def _stated_time(content: Mapping[str, Any], source: str) -> datetime.datetime |
         return None
     try:
         return _time(stated if isinstance(stated, datetime.datetime) else str(stated))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidMLmodelError(source, "'time_created' is not a date and time in ISO 8601") from None
 
 
@@ -239,4 +241,11 @@ def _example_info(content: Mapping[str, Any], source: str) -> dict[str, Any] | N
         return {"artifact_path": info}
     if info is not None and not isinstance(info, Mapping):
         raise InvalidMLmodelError(source, "'input_example' must be a path or a mapping with 'artifact_path'")
+    return None if info is None else dict(info)
+
+
+def _predictions_info(content: Mapping[str, Any], source: str) -> dict[str, Any] | None:
+    info = content.get("example_predictions")
+    if info is not None and not isinstance(info, Mapping):
+        raise InvalidMLmodelError(source, "'example_predictions' must be a mapping with 'artifact_path'")
     return None if info is None else dict(info)

@@ -67,12 +67,13 @@ class Package:
 
 
 def open_package(uri: str | os.PathLike[str]) -> Package:
-    """The package at a model URI, opened and not loaded.
+    """The package at a model URI, or whose MLmodel file it names, opened and not loaded.
 
     Raises:
         ModelNotFoundError: [MODEL_NOT_FOUND] nothing is there.
         NotAModelError: [NOT_A_MODEL] it has no MLmodel file.
         InvalidMLmodelError: [INVALID_MLMODEL], InvalidYamlError: [INVALID_YAML] the file is broken.
     """
-    root = local_path(uri)
+    found = local_path(uri)
+    root = found.parent if found.name == MLMODEL and found.is_file() else found
     return Package(root, os.fspath(uri), Model.load(root))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -72,17 +73,27 @@ class PackageWriter:
                 raise InvalidArgumentError(f"The code path {str(item)!r} does not exist")
 
     def __enter__(self) -> PackageWriter:
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if not _is_free(self.path):
             raise ModelPathExistsError(str(self.path))
-        self.root = self.path.parent / f".{self.path.name}.{uuid.uuid4().hex}"
-        self.root.mkdir(parents=True)
+        # A link to an empty directory stays, and the package becomes what it leads to.
+        self._target = self.path.resolve() if self.path.is_symlink() else self.path
+        self.root = self._target.parent / f".{self._target.name}.{uuid.uuid4().hex}"
+        self._made = [folder for folder in self._target.parents if not folder.exists()]
         try:
+            self.root.mkdir(parents=True)
             for item in self._code_paths:
                 copy_into(item, self.root / CODE)
         except BaseException:
-            shutil.rmtree(self.root, ignore_errors=True)
+            self._clear()
             raise
         return self
+
+    def _clear(self) -> None:
+        """Removes the staging directory and the folders above it that were made for it and are still empty."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        for folder in self._made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
     @property
     def code(self) -> str | None:
@@ -132,17 +143,24 @@ class PackageWriter:
                     shutil.rmtree(folder)
                 write_manifest(self.root, self._sums)
                 # rename replaces an empty directory, and fails if another process has put files there meanwhile.
-                os.rename(self.root, self.path)
+                os.rename(self.root, self._target)
         except OSError as failure:
-            if self.path.exists() and any(self.path.iterdir()):
+            if not _is_free(self.path):
                 raise ModelPathExistsError(str(self.path)) from failure
             raise
         finally:
-            shutil.rmtree(self.root, ignore_errors=True)
+            self._clear()
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a package may be put there: nothing is, or an empty directory."""
+    return not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
 
 
 def copy_into(source: Path, folder: Path) -> Path:
     """Copies a file or folder into `folder` under its own name, links followed, caches left out; gives the copy.
+
+    A source that `folder` itself lies in is copied without it, as `code_paths=["."]` is into a model saved there.
 
     Raises:
         InvalidArgumentError: [INVALID_ARGUMENT] something of that name was copied already.
@@ -152,7 +170,14 @@ def copy_into(source: Path, folder: Path) -> Path:
     if target.exists():
         raise InvalidArgumentError(f"Two files named {target.name!r} are to be packaged in the same folder")
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".git"))
+        caches = shutil.ignore_patterns("__pycache__", "*.pyc", ".git")
+        within = folder.resolve()
+
+        def left_out(parent: str, names: list[str]) -> set[str]:
+            around = {name for name in names if within.is_relative_to(Path(parent, name).resolve())}
+            return caches(parent, names) | around
+
+        shutil.copytree(source, target, ignore=left_out)
     else:
         shutil.copyfile(source, target)
     return target

@@ -11,14 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from spark_models.bind.enforce import Enforcer
-from spark_models.errors import InvalidArgumentError, LoaderNotFoundError
+from spark_models.errors import InvalidArgumentError, InvalidPackageError, LoaderNotFoundError
 from spark_models.flavors.base import Predictor
 from spark_models.flavors.registry import loader_module_name
 from spark_models.package.audit import refuse_code
 from spark_models.package.manifest import check_hash, copy_verified
 from spark_models.package.mlmodel import Model
 from spark_models.package.reader import Package, open_package
+from spark_models.pyfunc.empty import empty_output, is_empty
 from spark_models.pyfunc.modules import import_path
 from spark_models.schema.signature import ModelSignature
 from spark_models.store.cache import entry
@@ -27,7 +31,7 @@ from spark_models.store.cache import entry
 class PyFuncModel:
     """A loaded model: `predict` checks and casts its input by the signature, then calls the model."""
 
-    __slots__ = ("_enforce", "_predictor", "metadata", "uri")
+    __slots__ = ("_enforce", "_keeps_input", "_predictor", "metadata", "uri")
 
     def __init__(self, predictor: Predictor, metadata: Model, uri: str = "") -> None:
         self._predictor = predictor
@@ -35,25 +39,39 @@ class PyFuncModel:
         self.uri = uri
         inputs = metadata.get_input_schema()
         self._enforce = None if inputs is None or len(inputs) == 0 else Enforcer(inputs, uri)
+        self._keeps_input = bool(getattr(predictor, "keeps_input", False))
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
         """The model's predictions, in the form that the model gives: DataFrame, Series, array, list or dict.
 
         With a column signature `data` is a DataFrame, or a dict of columns (named), or a list or array (unnamed); with
-        a tensor signature an array or a dict of arrays. Without a signature it reaches the model as it is. `params`
-        are checked against the signature's parameters.
+        a tensor signature an array or a dict of arrays. Without a signature it reaches the model as it is. What the
+        model writes into a DataFrame or array does not reach `data`. `params` are checked against the signature's
+        parameters.
 
         Raises:
             InputError: the input does not fit; the subclass and its code say how.
             InvalidParamsError: [INVALID_PARAMS] params are unknown or of the wrong type.
         """
         given = data if self._enforce is None else self._enforce(data)
-        return self.predict_bound(given, params)
+        return self.predict_bound(given if self._keeps_input else _copied(given), params)
 
     def predict_bound(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
-        """The model's predictions on input that was bound to the signature already."""
+        """The model's predictions on input that was bound to the signature already.
+
+        Many libraries refuse a batch without rows; then the result has none either, in the form of the signature's
+        outputs, where it tells them.
+        """
         bound = bind_params(self.metadata.signature, params)
-        return self._predictor.predict(data) if bound is None else self._predictor.predict(data, params=bound)
+        if not params and not getattr(self._predictor, "takes_params", True):
+            bound = None  # the signature's defaults are for a model that takes params
+        try:
+            return self._predictor.predict(data) if bound is None else self._predictor.predict(data, params=bound)
+        except Exception:
+            outputs = self.metadata.get_output_schema()
+            if outputs is None or len(outputs) == 0 or not is_empty(data):
+                raise
+            return empty_output(outputs)
 
     def with_method(self, method: str | None) -> PyFuncModel:
         """The same model, scored by another of its methods (`predict_proba`, …); itself for None.
@@ -138,9 +156,14 @@ def load_predictor(root: Path, model_config: Mapping[str, Any] | None = None) ->
     package = open_package(root)
     conf = package.pyfunc
     if conf.get("code") is not None:
-        import_path(package.path(conf["code"]), str(root))
+        code = package.path(conf["code"])
+        if not code.is_dir():
+            raise InvalidPackageError(str(root), f"its code {conf['code']!r} is no folder")
+        import_path(code, str(root))
     stated = str(conf.get("loader_module"))
     name = loader_module_name(stated)
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise LoaderNotFoundError(stated, "that is no name of a module", str(root))
     try:
         module = importlib.import_module(name)
     except ImportError as error:
@@ -167,6 +190,7 @@ class _WithoutParams:
     """A predictor of the document's time, whose predict takes the data alone."""
 
     __slots__ = ("loaded",)
+    takes_params = False
 
     def __init__(self, loaded: Any) -> None:
         self.loaded = loaded
@@ -175,6 +199,13 @@ class _WithoutParams:
         if params:
             raise InvalidArgumentError("The model takes no params")
         return self.loaded.predict(data)
+
+
+def _copied(data: Any) -> Any:
+    """Frames and arrays, also in a dict, as copies; anything else as it is."""
+    if isinstance(data, (pd.DataFrame, pd.Series, np.ndarray)):
+        return data.copy()
+    return {name: _copied(value) for name, value in data.items()} if type(data) is dict else data
 
 
 def bind_params(signature: ModelSignature | None, given: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spark_models.errors import InvalidArgumentError, InvalidModelError
+from spark_models.errors import InvalidArgumentError, InvalidMLmodelError, InvalidModelError
+from spark_models.package.layout import MLMODEL
 from spark_models.package.reader import open_package
 
 
@@ -56,7 +57,7 @@ class PythonModelContext:
 class PythonModelPredictor:
     """A loaded PythonModel with its context, under the one calling convention of predictors."""
 
-    __slots__ = ("_call", "_takes_context", "_takes_params", "context", "python_model")
+    __slots__ = ("_call", "_takes_context", "context", "python_model", "takes_params")
 
     def __init__(self, python_model: Any, context: PythonModelContext, method: str = "predict") -> None:
         self.python_model = python_model
@@ -65,12 +66,12 @@ class PythonModelPredictor:
         if not callable(call):
             raise InvalidModelError("python_function", f"a {type(python_model).__name__}", f"a model with {method}()")
         self._call = call
-        self._takes_context, self._takes_params = _convention(call)
+        self._takes_context, self.takes_params = _convention(call)
 
     def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
         """The model's own output."""
         arguments = [self.context, data] if self._takes_context else [data]
-        if self._takes_params:
+        if self.takes_params:
             return self._call(*arguments, params=params)
         if params:
             raise InvalidArgumentError(
@@ -109,7 +110,9 @@ def _load_pyfunc(path: str, model_config: Mapping[str, Any] | None = None) -> Py
     with open(package.path(conf.get("python_model")), "rb") as stream:
         python_model = cloudpickle.load(stream)
     stated = conf.get("artifacts") or {}
-    artifacts = {name: str(package.path(entry["path"])) for name, entry in stated.items()}
+    if not isinstance(stated, Mapping) or not all(isinstance(entry, Mapping) for entry in stated.values()):
+        raise InvalidMLmodelError(str(package.root / MLMODEL), "'artifacts' must map each name to its 'path'")
+    artifacts = {name: str(package.path(entry.get("path"))) for name, entry in stated.items()}
     context = PythonModelContext(artifacts, model_config)
     if hasattr(python_model, "load_context"):
         python_model.load_context(context)

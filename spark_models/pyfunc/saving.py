@@ -10,11 +10,12 @@ from typing import Any
 from spark_models.errors import InvalidArgumentError, InvalidModelError
 from spark_models.flavors.base import add_example
 from spark_models.package.environment import installed_requirement
-from spark_models.package.layout import ARTIFACTS, DATA, PYFUNC
+from spark_models.package.layout import ARTIFACTS, CODE, DATA, PYFUNC
 from spark_models.package.mlmodel import Model
 from spark_models.package.writer import PackageWriter, PathLike, copy_into
 from spark_models.pyfunc.loading import load_predictor
 from spark_models.pyfunc.model import PythonModel
+from spark_models.pyfunc.modules import leave_path
 from spark_models.schema.signature import ModelSignature
 from spark_models.store.uris import local_path
 from spark_models.tracking import LoggedModel, log_package
@@ -73,8 +74,11 @@ def save_model(
         if input_example is not None:
             # The example is scored by the package itself, so a model that can't be loaded again is found now.
             package.write_mlmodel()
-            predictor = load_predictor(package.root)
-            add_example(package, input_example, predictor.predict)
+            try:
+                predictor = load_predictor(package.root)
+                add_example(package, input_example, predictor.predict)
+            finally:
+                leave_path(package.root / CODE)
 
 
 def log_model(artifact_path: str, *, registered_model_name: str | None = None, **options: Any) -> LoggedModel:

@@ -71,6 +71,8 @@ class ParamSchema:
                 continue
             try:
                 bound[param.name] = _cast(values[param.name], param)
+            except OverflowError:
+                problems.append(f"{param.name!r} is out of the range of {param.dtype!r}")
             except (TypeError, ValueError):
                 problems.append(f"{param.name!r} must be {param.dtype!r}, not {type(values[param.name]).__name__}")
         if problems != []:
@@ -138,11 +140,15 @@ def _cast(value: Any, param: ParamSpec) -> Any:
 
 
 def _scalar(value: Any, dtype: DataType) -> Any:
-    plain = value.item() if hasattr(value, "item") else value
-    allowed = _PYTHON[dtype]
-    if isinstance(plain, bool) and dtype is not DataType.boolean or not isinstance(plain, allowed):
+    plain: Any = value.item() if hasattr(value, "item") else value
+    allowed = isinstance(plain, _PYTHON[dtype]) and (dtype is DataType.boolean or not isinstance(plain, bool))
+    if not allowed:
         raise TypeError(f"{dtype!r} is expected")
-    return float(plain) if isinstance(plain, int) and dtype in (DataType.float, DataType.double) else plain
+    if dtype in (DataType.float, DataType.double):
+        return float(plain)
+    if dtype in _BITS and not -(2 ** _BITS[dtype]) <= plain < 2 ** _BITS[dtype]:
+        raise OverflowError(f"{dtype!r} is too small")
+    return plain
 
 
 def _python_types() -> dict[DataType, tuple[type, ...]]:
@@ -161,3 +167,4 @@ def _python_types() -> dict[DataType, tuple[type, ...]]:
 
 
 _PYTHON = _python_types()
+_BITS = {DataType.integer: 31, DataType.long: 63}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spark_models.errors import InvalidSchemaError
+from spark_models.errors import InvalidSchemaError, listed
 from spark_models.schema.datatypes import DataType
 from spark_models.schema.specs import ColSpec, Spec, TensorSpec, spec_from_dict
 
@@ -45,7 +45,7 @@ class Schema:
             raise InvalidSchemaError("several tensors need names", "Schema")
         repeated = [name for name, times in Counter(named).items() if times > 1]
         if repeated != []:
-            raise InvalidSchemaError(f"names must be unique; repeated: {repeated}", "Schema")
+            raise InvalidSchemaError(f"names must be unique; repeated: {listed(repeated)}", "Schema")
         self._specs = specs
 
     @property

@@ -94,4 +94,7 @@ class ModelSignature:
 
 def _text(part: object) -> str:
     # Hand-written MLmodel files hold the list itself where MLflow writes its JSON text.
-    return part if isinstance(part, str) else json.dumps(part)
+    try:
+        return part if isinstance(part, str) else json.dumps(part)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidSchemaError("it holds what JSON has no form for, as a date", "signature") from error

@@ -97,7 +97,7 @@ class TensorSpec:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form that MLflow reads: `{"type": "tensor", "tensor-spec": {…}}`."""
         spec: dict[str, Any] = {} if self.name is None else {"name": self.name}
-        return {**spec, "type": "tensor", "tensor-spec": {"dtype": self.type.name, "shape": list(self.shape)}}
+        return {**spec, "type": "tensor", "tensor-spec": {"dtype": _dtype_text(self.type), "shape": list(self.shape)}}
 
     def __repr__(self) -> str:
         named = "" if self.name is None else f"{self.name!r}: "
@@ -105,6 +105,16 @@ class TensorSpec:
 
 
 Spec: TypeAlias = ColSpec | TensorSpec
+
+_KINDS = frozenset("biufcSUMmO")
+"""The kinds of numpy dtypes that an array of values has; records and raw memory are none."""
+
+
+def _dtype_text(dtype: np.dtype[Any]) -> str:
+    """The dtype's name, as MLflow writes it; where numpy does not read the name back (`str224`), its code (`<U7`)."""
+    bare = dtype.kind in "US" and dtype.itemsize == 0
+    text: str = dtype.name if bare or dtype.kind not in "US" and dtype.isnative else dtype.str
+    return text
 
 
 def spec_from_dict(spec: object, where: str = "signature") -> Spec:
@@ -134,8 +144,10 @@ def _tensor(spec: object, name: str | None, where: str) -> TensorSpec:
         raise InvalidSchemaError("a tensor needs 'dtype' and 'shape'", where)
     try:
         dtype = np.dtype(str(spec["dtype"]))
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError, OverflowError):  # numpy parses a small language of its own here
         raise InvalidSchemaError(f"unsupported dtype {spec['dtype']!r}", where) from None
+    if dtype.kind not in _KINDS:
+        raise InvalidSchemaError(f"unsupported dtype {spec['dtype']!r}", where)
     try:
         return TensorSpec(dtype, spec["shape"], name)
     except InvalidSpecTypeError as error:

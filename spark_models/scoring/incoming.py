@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,49 @@ from spark_models.schema.datatypes import DataType
 from spark_models.schema.schema import Schema
 from spark_models.scoring.plan import BindPlan
 from spark_models.scoring.scorer import Bind
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowBatch:
+    """A batch of Arrow arrays."""
+
+    columns: Sequence[pa.Array]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return len(self.columns[0])
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes it takes."""
+        return sum(column.nbytes for column in self.columns)
+
+    def bind(self, plan: BindPlan, timezone: str) -> Bind:
+        """How the model's input is made of it; see `bind_arrow`."""
+        return bind_arrow(plan, self.columns, timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class PandasBatch:
+    """A batch of pandas Series, or the one DataFrame that a struct has become."""
+
+    columns: Sequence[Any]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return len(self.columns[0])
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes it takes, with its Python objects."""
+        frames = [column if isinstance(column, pd.DataFrame) else column.to_frame() for column in self.columns]
+        return sum(int(frame.memory_usage(index=False, deep=True).sum()) for frame in frames)
+
+    def bind(self, plan: BindPlan, timezone: str) -> Bind:
+        """How the model's input is made of it; see `bind_pandas`. Spark has shown instants in the zone already."""
+        return bind_pandas(plan, self.columns)
 
 
 def bind_arrow(plan: BindPlan, columns: Sequence[pa.Array], timezone: str) -> Bind:
@@ -59,9 +103,15 @@ def bind_pandas(plan: BindPlan, columns: Sequence[Any]) -> Bind:
 
 
 def _as_of_a_column(values: Any) -> Any:
-    """A struct's field as it would come by itself: in structs alone, Spark 4.2 makes nullable integers of its gaps."""
-    nullable = isinstance(values, pd.arrays.IntegerArray)
-    return values.to_numpy(dtype="float64", na_value=np.nan) if nullable else values
+    """A struct's field as a column by itself would come.
+
+    In structs alone Spark 4.2 makes nullable integers of those with nulls, and 3.5 gives timestamps in microseconds.
+    """
+    if isinstance(values, pd.arrays.IntegerArray):
+        return values.to_numpy(dtype="float64", na_value=np.nan)
+    if getattr(values.dtype, "kind", "") == "M" and values.dtype != "datetime64[ns]":
+        return pd.DatetimeIndex(values).as_unit("ns").to_numpy()
+    return values
 
 
 def _with_gaps(values: Any, kind: object) -> Any:

@@ -15,7 +15,7 @@ from pyspark.sql import types as T
 
 from spark_models.coerce.result_type import ResultType
 from spark_models.errors import InvalidArgumentError, listed
-from spark_models.scoring.incoming import bind_arrow
+from spark_models.scoring.incoming import ArrowBatch
 from spark_models.scoring.scorer import BatchScorer
 
 _SCALARS: dict[str, T.DataType] = {
@@ -46,14 +46,11 @@ def map_scored(df: Any, inputs: list[Any], scorer: BatchScorer, output: str) -> 
         )
     sent = df.select(F.col("*"), *[column.alias(f"__input_{at}") for at, column in enumerate(inputs)])
     schema = T.StructType([*df.schema.fields, T.StructField(output, spark_type(scorer.sent_type), True)])
-    kept, timezone = len(names), scorer.timezone
+    kept = len(names)
 
     def add_predictions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            columns = batch.columns[kept:]
-            size = sum(column.nbytes for column in columns) if scorer.batch_bytes is not None else 0
-            bind = bind_arrow(scorer.plan, columns, timezone)
-            scored = scorer.run(bind, batch.num_rows, size)
+            scored = scorer.run(ArrowBatch(batch.columns[kept:]))
             yield pa.RecordBatch.from_arrays([*batch.columns[:kept], scored], [*names, output])
 
     return sent.mapInArrow(add_predictions, schema)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from spark_models.errors import ShipError, UnsafeCacheError
 from spark_models.package.layout import MANIFEST
 from spark_models.package.manifest import IGNORED, check_hash, copy_verified, hash_of, read_manifest, verify_manifest
 from spark_models.package.reader import Package
-from spark_models.store.cache import entry, scratch_directory
+from spark_models.store.cache import entry, hold, is_full, scratch_directory
 from spark_models.store.paths import inside
 
 MAX_MEMBERS = 100_000
@@ -47,7 +49,7 @@ class PackageRef:
             ShipError: [SHIP_FAILED] neither the driver's copy nor the archive can be used.
         """
         shared = Path(self.driver_root)
-        if _is_whole(shared, self.content_hash):
+        if is_whole(shared, self.content_hash) and hold(shared):
             return shared
         if self.archive is None:
             raise ShipError(self.content_hash[:12], f"{self.driver_root} is not on this host")
@@ -64,24 +66,28 @@ def place(spark: Any, package: Package, expected_hash: str | None = None) -> Pac
     stated = package.content_hash()
     check_hash(stated, expected_hash, str(package.root))
 
+    copied: list[Path] = []
+
     def fill(stage: Path) -> None:
         check_hash(copy_verified(package.root, stage), stated, str(package.root))
+        copied.append(stage)
 
-    # A package that was placed before is still compared: it may have been changed since.
-    package.verify(stated)
     root = entry(stated, fill)
-    archive = None if _is_local(spark) else _add_archive(spark, root, stated)
+    if copied == []:
+        # It was placed before, and is still compared: it may have been changed since.
+        package.verify(stated)
+    archive = None if is_local(spark) else add_archive(spark, root, stated)
     return PackageRef(stated, str(root), archive)
 
 
-def _is_local(spark: Any) -> bool:
+def is_local(spark: Any) -> bool:
     """Whether the workers are on the driver's host and in its file system: a classic session of master local."""
     context = getattr(spark, "_jsc", None) if not hasattr(spark, "_sc") else spark._sc
     return context is not None and str(context.master).startswith("local") and "cluster" not in str(context.master)
 
 
-def _add_archive(spark: Any, root: Path, content_hash: str) -> str:
-    """Adds the package, and this toolkit in the driver's version, to the application; gives the archive's name."""
+def add_archive(spark: Any, root: Path, content_hash: str) -> str:
+    """Adds a directory, and this toolkit in the driver's version, to the application; gives the archive's name."""
     is_connect = not hasattr(spark, "_sc")
     application = str(id(spark)) if is_connect else str(spark.sparkContext.applicationId)
     if (application, TOOLKIT) not in _added:
@@ -124,13 +130,17 @@ def unpack(archive: Path, target: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with source.open(member) as reader, open(path, "wb") as writer:
                     shutil.copyfileobj(reader, writer, 1 << 20)
+                    if member.external_attr >> 16 & stat.S_IXUSR:
+                        os.fchmod(writer.fileno(), 0o700)
     except (zipfile.BadZipFile, EOFError) as error:
         raise ShipError(archive.name, f"the archive is damaged ({error})") from error
     except OSError as error:
+        if is_full(error):
+            raise
         raise ShipError(archive.name, f"it can't be unpacked ({error.strerror or error})") from error
 
 
-def _is_whole(root: Path, content_hash: str) -> bool:
+def is_whole(root: Path, content_hash: str) -> bool:
     """Whether a cache entry is at hand and its manifest the wanted one; entries were checked when they were made."""
     try:
         text = read_manifest(root)
@@ -140,22 +150,49 @@ def _is_whole(root: Path, content_hash: str) -> bool:
 
 
 def _unpacked(name: str, content_hash: str) -> Path:
+    archive = delivered(name)
+
+    def fill(stage: Path) -> None:
+        unpack_verified(archive, stage, content_hash)
+
+    return host_entry(content_hash, fill)
+
+
+def delivered(name: str) -> Path:
+    """The archive of that name, as Spark has put it on this host.
+
+    Raises:
+        ShipError: [SHIP_FAILED] it is not there.
+    """
     from pyspark import SparkFiles
 
     archive = Path(SparkFiles.get(name))
     if not archive.is_file():
         raise ShipError(name, "Spark has not delivered the archive")
+    return archive
 
-    def fill(stage: Path) -> None:
-        unpack(archive, stage)
-        if not (stage / MANIFEST).is_file():
-            raise ShipError(name, "the archive has no manifest")
-        verify_manifest(stage, content_hash)
 
+def unpack_verified(archive: Path, target: Path, content_hash: str) -> None:
+    """Unpacks an archive with a manifest into an empty directory, every byte compared with it.
+
+    Raises:
+        ShipError: [SHIP_FAILED] it is no archive, or has no manifest; otherwise as `unpack`.
+        ManifestMismatchError, HashMismatchError: it is not what was sent.
+    """
+    unpack(archive, target)
+    if not (target / MANIFEST).is_file():
+        raise ShipError(archive.name, "the archive has no manifest")
+    verify_manifest(target, content_hash)
+
+
+def host_entry(key: str, fill: Callable[[Path], None]) -> Path:
+    """The entry of this host's cache, filled as `entry` says; in the application's own directory where it has none."""
     try:
-        return entry(content_hash, fill)
+        return entry(key, fill)
     except UnsafeCacheError:
+        from pyspark import SparkFiles
+
         # No private cache on this host: the application's own directory is removed with it.
-        base = Path(SparkFiles.getRootDirectory()) / "spark-models"
+        base = Path(SparkFiles.getRootDirectory()).absolute() / "spark-models"
         base.mkdir(mode=0o700, exist_ok=True)
-        return entry(content_hash, fill, base)
+        return entry(key, fill, base)

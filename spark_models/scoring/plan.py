@@ -46,7 +46,7 @@ class BindPlan:
         """
         if self.specs == ():
             names = labels if labels is not None else self.labels
-            return frame_of([_lists(column) for column in columns], list(names))
+            return frame_of([plain_cells(column) for column in columns], list(names))
         tensors = [spec for spec in self.specs if isinstance(spec, TensorSpec)]
         if tensors != []:
             return _tensors(columns, tensors)
@@ -84,7 +84,7 @@ def _each(columns: Sequence[Any], specs: Sequence[ColSpec]) -> list[Any]:
     for position, (values, spec) in enumerate(zip(columns, specs, strict=True)):
         name = position if spec.name is None else spec.name
         try:
-            cast.append(cast_column(_lists(values), spec.type, name, spec.required))
+            cast.append(cast_column(plain_cells(values), spec.type, name, spec.required))
         except InputError as error:
             problems.append(error)
     if len(problems) == 1:
@@ -105,7 +105,7 @@ def _tensors(columns: Sequence[Any], specs: list[TensorSpec]) -> Any:
     return check_tensor(np.stack([column_tensor(values, row) for values in columns], axis=1), spec)
 
 
-def _lists(values: Any) -> Any:
+def plain_cells(values: Any) -> Any:
     """Nested cells as Python lists and dicts, whatever the transport made of them."""
     if not (isinstance(values, np.ndarray) and values.dtype == object and len(values) > 0):
         return values

@@ -7,11 +7,13 @@ import threading
 import time
 import warnings
 from collections import OrderedDict
+from pathlib import Path
 
 from spark_models.package.reader import open_package
 from spark_models.pyfunc.loading import PyFuncModel, load_predictor
 from spark_models.scoring import clock
 from spark_models.scoring.place import PackageRef
+from spark_models.store.cache import release
 
 MOST_MODELS = 8
 """How many models a process keeps; a job that scores more of them side by side reloads."""
@@ -37,7 +39,9 @@ def resident_model(ref: PackageRef, method: str | None = None) -> PyFuncModel:
             _models[key] = model
         _models.move_to_end(key)
         while len(_models) > MOST_MODELS:
-            _models.popitem(last=False)
+            (dropped, _), least_used = _models.popitem(last=False)
+            if all(content_hash != dropped for content_hash, _ in _models):
+                release(Path(least_used.uri))
         return model
 
 

@@ -47,6 +47,7 @@ def score(
     allow_code: bool | None = None,
     expected_hash: str | None = None,
     transport: str | None = None,
+    env_manager: str = "local",
 ) -> Any:
     """`df` with the model's predictions added, lazily; every input is checked against `df.schema` before a row is read.
 
@@ -58,7 +59,8 @@ def score(
     `on_error` is "fail", "null" or "quarantine": then the columns `<output>_error_code` and `<output>_error_column` say
     of each row that was not scored why, and are null for the others. A `StatsObservation` given as `stats` has the
     job's `ScoreStats` after the first action on the result. `df` may be a streaming DataFrame. `transport="map"` sends
-    whole batches through `mapInArrow`: before Spark 4.1 it is faster where most columns are inputs.
+    whole batches through `mapInArrow`: before Spark 4.1 it is faster where most columns are inputs. `env_manager` is
+    that of `spark_udf`.
 
     Raises:
         MissingColumnsError, ColumnTypeError, InvalidInputError: the DataFrame does not fit; all problems are named.
@@ -80,6 +82,7 @@ def score(
         expected_hash=expected_hash,
         # A map sends what an Arrow UDF would; the UDF itself is not made.
         transport=None if transport == MAP else transport,
+        env_manager=env_manager,
     )
     if transport == MAP:
         udf = replace(udf, transport=MAP)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
@@ -20,8 +22,32 @@ from spark_models.scoring.plan import BindPlan
 from spark_models.scoring.resident import resident_model
 from spark_models.scoring.stats import ScoreStats
 
+if TYPE_CHECKING:
+    from spark_models.scoring.isolation.delivery import EnvironmentRef
+
 Bind = Callable[[int, int], Any]
 """Gives the model's input for rows start to stop of a batch."""
+
+Times = tuple[float, float, float]
+"""The seconds of binding, predicting and coercing."""
+
+ScoreRows = Callable[[int, int], tuple[pa.Array, Times]]
+"""Gives the predictions for rows start to stop of a batch, and what they took."""
+
+
+class Batch(Protocol):
+    """The columns of one batch from Spark, in the form of their transport."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes it takes."""
+
+    def bind(self, plan: BindPlan, timezone: str) -> Bind:
+        """How the model's input is made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +58,8 @@ class BatchScorer:
 
     `batch_rows` and `batch_bytes` bound what the model gets in one call; a batch from Spark is sliced to fit. By
     `on_error` "null" a row that can't be scored is null, by "fail" the job fails. With `envelope` each row is a struct
-    of the value, the error and, on its first row, the batch's stats; `accumulator` takes these too.
+    of the value, the error and, on its first row, the batch's stats; `accumulator` takes these too. With `environment`
+    the three steps happen in a process of that environment.
     """
 
     package: PackageRef
@@ -47,6 +74,7 @@ class BatchScorer:
     splittable: bool = False
     envelope: bool = False
     accumulator: Any = field(default=None, compare=False)
+    environment: EnvironmentRef | None = None
 
     @property
     def sent_type(self) -> ResultType:
@@ -58,19 +86,23 @@ class BatchScorer:
         """The Spark type of what `run` gives, as SQL writes it."""
         return self.sent_type.ddl
 
-    def run(self, bind: Bind, rows: int, size: int = 0) -> pa.Array:
-        """The predictions for a batch of `rows` rows and about `size` bytes, in order: an Arrow array of `ddl`."""
+    def run(self, batch: Batch) -> pa.Array:
+        """The predictions for a batch, in order: an Arrow array of `ddl`."""
+        rows = batch.rows
         if rows == 0:
             return self._enveloped(pa.array([], type=self.result_type.arrow), [], ScoreStats())
         began = time.perf_counter()
-        model = resident_model(self.package, self.method)
-        loads, load_seconds = clock.take_loads()
         seconds = [0.0, 0.0, 0.0]
+        with self._opened(batch) as score_rows:
+            loads, load_seconds = clock.take_loads()
 
-        def score(start: int, stop: int) -> pa.Array:
-            return self._score(model, bind, start, stop, seconds)
+            def score(start: int, stop: int) -> pa.Array:
+                values, times = score_rows(start, stop)
+                for step, taken in enumerate(times):
+                    seconds[step] += taken
+                return values
 
-        values, failures = self._in_slices(score, rows, size)
+            values, failures = self._in_slices(score, rows, batch.nbytes if self.batch_bytes is not None else 0)
         if self.accumulator is None and not self.envelope:
             return values
         stats = ScoreStats(
@@ -90,19 +122,28 @@ class BatchScorer:
         clock.batch_done()
         return self._enveloped(values, failures, stats)
 
-    def _score(self, model: PyFuncModel, bind: Bind, start: int, stop: int, seconds: list[float]) -> pa.Array:
-        """Rows start to stop, with the time of each step added to `seconds`."""
+    @contextlib.contextmanager
+    def _opened(self, batch: Batch) -> Iterator[ScoreRows]:
+        """What scores rows of the batch: this process' resident model, or the process of the package's environment."""
+        if self.environment is None:
+            model = resident_model(self.package, self.method)
+            yield partial(self.score_rows, model, batch.bind(self.plan, self.timezone))
+            return
+        from spark_models.scoring.isolation.process import resident_process
+
+        with resident_process(self.environment).opened(self, batch) as score_rows:
+            yield score_rows
+
+    def score_rows(self, model: PyFuncModel, bind: Bind, start: int, stop: int) -> tuple[pa.Array, Times]:
+        """The predictions for rows start to stop, and the time of each step."""
         params = dict(self.params) if self.params != () else None
-        times = [time.perf_counter()]
+        began = time.perf_counter()
         bound = bind(start, stop)
-        times.append(time.perf_counter())
+        has_bound = time.perf_counter()
         output = model.predict_bound(bound, params)
-        times.append(time.perf_counter())
+        has_output = time.perf_counter()
         values = coerce_output(output, self.result_type, stop - start)
-        times.append(time.perf_counter())
-        for step in range(3):
-            seconds[step] += times[step + 1] - times[step]
-        return values
+        return values, (has_bound - began, has_output - has_bound, time.perf_counter() - has_output)
 
     def _in_slices(self, score: Callable[[int, int], pa.Array], rows: int, size: int) -> tuple[pa.Array, list[Failure]]:
         step = self._rows_of_slice(rows, size)

@@ -14,7 +14,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from spark_models.bridge.arrow import column_values
 from spark_models.errors import InvalidArgumentError
-from spark_models.scoring.incoming import bind_arrow, bind_pandas
+from spark_models.scoring.incoming import ArrowBatch, PandasBatch
 from spark_models.scoring.scorer import BatchScorer
 
 TRANSPORTS = ("arrow", "pandas")
@@ -48,10 +48,7 @@ def make_udf(scorer: BatchScorer, transport: str) -> Any:
 
 def _arrow_udf(scorer: BatchScorer) -> Any:
     def predict(*columns):  # type: ignore[no-untyped-def] # pyspark reads the annotations that are set below
-        rows = len(columns[0])
-        size = sum(column.nbytes for column in columns) if scorer.batch_bytes is not None else 0
-        bind = bind_arrow(scorer.plan, columns, scorer.timezone) if rows > 0 else _nothing
-        return scorer.run(bind, rows, size)
+        return scorer.run(ArrowBatch(columns))
 
     predict.__annotations__ = {"columns": pa.Array, "return": pa.Array}
     arrow_udf: Any = F.arrow_udf  # type: ignore[attr-defined, unused-ignore] # pyspark 4.1
@@ -62,24 +59,12 @@ def _pandas_udf(scorer: BatchScorer) -> Any:
     is_struct = scorer.envelope or scorer.result_type.kind == "struct"
 
     def predict(*columns):  # type: ignore[no-untyped-def] # pyspark reads the annotations that are set below
-        rows = len(columns[0])
-        size = sum(_bytes(column) for column in columns) if scorer.batch_bytes is not None else 0
-        bind = bind_pandas(scorer.plan, columns) if rows > 0 else _nothing
-        scored = scorer.run(bind, rows, size)
+        scored = scorer.run(PandasBatch(columns))
         return _struct_frame(scored) if is_struct else _series(scored)
 
     predict.__annotations__ = {"columns": pd.Series, "return": pd.DataFrame if is_struct else pd.Series}
     make: Any = pandas_udf  # its stubs know no variadic function
     return make(predict, returnType=scorer.ddl)
-
-
-def _nothing(start: int, stop: int) -> Any:
-    raise AssertionError("an empty batch is not bound")
-
-
-def _bytes(column: Any) -> int:
-    used = column.memory_usage(index=False, deep=True)
-    return int(used.sum()) if isinstance(column, pd.DataFrame) else int(used)
 
 
 class ArrowSeries(pd.Series):  # type: ignore[misc] # pandas has no types here

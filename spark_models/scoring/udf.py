@@ -18,6 +18,8 @@ from spark_models.pyfunc.loading import bind_params
 from spark_models.schema.schema import Schema
 from spark_models.scoring.accumulator import stats_accumulator
 from spark_models.scoring.arguments import bind_arguments
+from spark_models.scoring.isolation.delivery import place_environment
+from spark_models.scoring.isolation.environments import check_manager
 from spark_models.scoring.place import place
 from spark_models.scoring.plan import BindPlan, plan_for
 from spark_models.scoring.scorer import BatchScorer
@@ -38,6 +40,7 @@ def spark_udf(
     allow_code: bool | None = None,
     expected_hash: str | None = None,
     transport: str | None = None,
+    env_manager: str = "local",
 ) -> ScoringUdf:
     """A UDF that scores rows with the model at `model_uri`.
 
@@ -50,14 +53,19 @@ def spark_udf(
     of the model, as "predict_proba". `on_error="null"` gives null for rows that the model can't score. `batch_rows` and
     `batch_bytes` bound what the model gets in one call. `transport` is "arrow" or "pandas", by default the better one.
 
+    `env_manager` "virtualenv" or "uv" builds the package's environment now, once, and the model runs in it: in one
+    process beside each Python worker, with the package's own Python and libraries. "local" runs it in the workers.
+
     The package is copied and hashed now: what is changed at its URI later does not reach the job.
 
     Raises:
         NoSparkSessionError: [NO_SPARK_SESSION] no session is given and none is active.
         UnsupportedResultTypeError: [UNSUPPORTED_RESULT_TYPE] the result type is of no known form.
+        EnvironmentNotBuiltError: [ENVIRONMENT_NOT_BUILT] the package's environment can't be built here.
         ModelNotFoundError, NotAModelError, ManifestMismatchError, CodeNotAllowedError: as `load_model`.
     """
     session, uri, kind = _arguments(spark, model_uri, result_type)
+    check_manager(env_manager)
     _check_options(on_error, batch_rows, batch_bytes)
     package = open_package(uri)
     conf = package.pyfunc
@@ -77,6 +85,7 @@ def spark_udf(
         on_error=on_error,
         splittable=is_split_invariant(package),
         accumulator=stats_accumulator(session),
+        environment=None if env_manager == "local" else place_environment(session, package, env_manager),
     )
     matrix = bool(conf.get("matrix_input", False)) and method in (None, conf.get("predict_fn"))
     return ScoringUdf(scorer, str(uri), _inputs(package), matrix, choose_transport(transport))

@@ -53,19 +53,20 @@ def csv_tables(source: Callable[[], BinaryIO], schema: Schema | None, rows: int 
     """
     checked = False
     try:
-        stream = _text(source())
-        header = _header(csv.reader(stream))
-        for frame in _frames(stream, header, schema, rows):
-            if not isinstance(frame.index, pd.RangeIndex):
-                _check_widths(source)
-            if not checked and len(frame) > 0 and bool(frame.iloc[:, -1].isna().any()):
-                _check_widths(source)
-                checked = True
-            yield CsvTable(frame)
+        with _text(source()) as stream:
+            header = _header(csv.reader(stream))
+            for frame in _frames(stream, header, schema, rows):
+                # Rows longer than the header shift their first values into the index, shorter ones miss the last.
+                shifted = not isinstance(frame.index, pd.RangeIndex)
+                short = not checked and len(frame) > 0 and bool(frame.iloc[:, -1].isna().any())
+                if shifted or short:
+                    _check_widths(source)
+                    checked = True
+                yield CsvTable(frame)
     except pd.errors.ParserError as error:
         _check_widths(source)
         detail = "a quoted field has no end" if "EOF inside string" in str(error) else "pandas can't parse it"
-        raise JsonBodyError(f"it is no CSV: {detail}") from None
+        raise JsonBodyError(f"it is no CSV: {detail}", "csv") from None
     except UnicodeDecodeError as error:
         raise JsonBodyError(f"it is not UTF-8 (byte {error.start})", "csv") from None
     except csv.Error as error:
@@ -122,12 +123,12 @@ def _is_number(kind: ColumnType) -> bool:
 
 def _check_widths(source: Callable[[], BinaryIO]) -> None:
     """Raises JsonBodyError [JSON_BODY] if rows have more or fewer fields than the header; names the first ones."""
-    lines = (line for line in csv.reader(_text(source())) if line != [])
-    width = len(next(lines, []))
-    ragged = [(row, len(line)) for row, line in enumerate(lines) if len(line) != width]
+    with _text(source()) as stream:
+        lines = (line for line in csv.reader(stream) if line != [])
+        width = len(next(lines, []))
+        ragged = [row for row, line in enumerate(lines) if len(line) != width]
     if ragged != []:
-        rows = listed(row for row, _ in ragged)
-        problem = f"rows {rows} of the CSV have not {width} fields, one a column"
+        problem = f"rows {listed(ragged)} of the CSV have not {width} fields, one a column"
         raise JsonBodyError(problem, "csv, its rows counted from 0 after the header")
 
 

@@ -112,7 +112,7 @@ def _line_tables(stream: BinaryIO, rows: int | None) -> Iterator[Table]:
     """Tables of JSON objects, one a line; blank lines are skipped."""
     with stream:
         lines = ((number, line) for number, line in enumerate(stream, 1) if line.strip() not in _BLANK)
-        records = (loads(line, f"line {number}") for number, line in lines)
+        records = (loads(line.rstrip(), f"line {number}") for number, line in lines)
         first = 0
         while True:
             batch = list(islice(records, rows))

@@ -22,9 +22,8 @@ def _refuse_constant(token: str) -> NoReturn:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise _NotStrictError(f"an object has the key {repeated!r} twice")
+        # Which key is not said: in a nested value it is a row's data, as in a map of customers.
+        raise _NotStrictError("an object has a key twice")
     return made
 
 
@@ -46,8 +45,9 @@ def loads(text: str | bytes, place: str = "") -> Any:
     try:
         return _decoder.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
-        at = f"line {error.lineno}, column {error.colno}"
-        raise JsonBodyError(f"it is no JSON ({error.msg})", at if place == "" else f"{place}, {at}") from None
+        line = [f"line {error.lineno}"] if place == "" or error.lineno > 1 else []
+        at = ", ".join([*filter(None, [place]), *line, f"column {error.colno}"])
+        raise JsonBodyError(f"it is no JSON ({error.msg})", at) from None
     except UnicodeDecodeError as error:
         raise JsonBodyError(f"it is not UTF-8 (byte {error.start})", place) from None
     except RecursionError:

@@ -37,7 +37,7 @@ def local_path(uri: str | os.PathLike[str]) -> Path:
     text = os.fspath(uri)
     scheme = uri_scheme(text)
     if scheme == "":
-        path = Path(text).expanduser().absolute()
+        path = Path(os.path.expanduser(text)).absolute()
     elif scheme == "file":
         path = Path(_file_path(text))
     elif scheme == "runs":

@@ -45,6 +45,7 @@ class Adapter(Template):
     overruled = {
         "sig.infer.series.obj_bool_none": "an optional boolean: as string, enforcement would refuse the very data",
         "udf.bind.array_column_no_sig": "semantics: nested values reach a model without signature as Python lists",
+        "enf.cell.obj_all_none->double": "a batch may hold only missing values: how a table is cut must not matter",
     }
 
     # ---- errors

@@ -13,6 +13,8 @@ import spark_models
 import spark_models.sklearn as sklearn_flavor
 from spark_models.models import infer_signature
 
+pytestmark = pytest.mark.filterwarnings("ignore:The signature has integer columns")
+
 ROWS = 60
 PARTITIONS = [1, 3, 7]
 BATCHES = ["1", "7", "10000"]

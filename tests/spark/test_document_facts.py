@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pyspark.util import PythonEvalType
+from pyspark.sql.pandas import functions as kinds
 
-KINDS = {
-    "pandas": PythonEvalType.SQL_SCALAR_PANDAS_UDF,
-    "arrow": getattr(PythonEvalType, "SQL_SCALAR_ARROW_UDF", None),
-}
+KINDS = {"pandas": kinds.PandasUDFType.SCALAR}
+if hasattr(kinds, "ArrowUDFType"):
+    KINDS["arrow"] = kinds.ArrowUDFType.SCALAR
 
 
 def test_a_udf_gives_one_value_or_values_of_one_type_a_row(udf: Any, spark: Any, save: Any, transport: str) -> None:

@@ -156,13 +156,13 @@ def loading(label: str, package: Path) -> Iterator[Sample]:
 
 
 def side_by_side(calls: dict[str, Callable[[], None]], times: int = 25) -> Iterator[Sample]:
-    """Calls in turns, so that a busy moment of the machine meets all of them; each is compared with the first."""
+    """CPU seconds of calls in turns, so that a busy moment meets all of them; each is compared with the first."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(times):
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = time.process_time()
             call()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(time.process_time() - start)
     first = next(iter(calls))
     for name in calls:
         yield Sample(name, seconds[name], over=None if name == first else first)

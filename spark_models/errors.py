@@ -21,6 +21,9 @@ from typing import ClassVar
 LISTED = 10
 """How many names a text lists before it says how many more there are."""
 
+COMPARED = 100
+"""How many names are searched for typing slips."""
+
 
 def listed(names: Iterable[object], limit: int = LISTED) -> str:
     """`['a', 'b', … +3 more]`: the names in their order, cut at `limit`.
@@ -43,12 +46,15 @@ def renames(missing: Sequence[object], given: Sequence[object]) -> str:
     >>> renames(["age"], ["Age", "zip"])
     "rename 'Age' to 'age'"
     """
-    spare = [str(name) for name in given if name not in missing]
+    wanted = set(missing)
+    spare = [str(name) for name in given if name not in wanted]
     lowered = {name.lower(): name for name in spare}
     pairs = []
-    for name in map(str, missing):
-        close = lowered.get(name.lower()) or next(iter(difflib.get_close_matches(name, spare, 1, 0.8)), None)
-        if close is not None:
+    for position, name in enumerate(map(str, missing)):
+        # Names are compared letter by letter only as far as somebody reads them: of a wide table it would take minutes.
+        slips = spare if position < COMPARED and len(spare) <= COMPARED else []
+        close = lowered.get(name.lower()) or next(iter(difflib.get_close_matches(name, slips, 1, 0.8)), None)
+        if close is not None and close != name:
             pairs.append(f"rename {close!r} to {name!r}")
     return ", ".join(pairs[:LISTED])
 
@@ -219,11 +225,14 @@ class MissingColumnsError(InputError):
     @property
     def where(self) -> str:
         source = "inputs of the signature" if self.place == "" else f"inputs of the signature of {self.place}"
-        extra = [name for name in self.given if name not in self.missing]
+        missing = set(self.missing)
+        extra = [name for name in self.given if name not in missing]
         return f"{source} ({self.expected} inputs); the input has {listed(extra)}."
 
     @property
     def hint(self) -> str:
+        if set(self.missing) & {str(name) for name in self.given if not isinstance(name, str)}:
+            return "names are text, and labels of the input are not: frame.columns = frame.columns.map(str)"
         return renames(self.missing, self.given)
 
 

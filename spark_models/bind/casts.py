@@ -16,6 +16,9 @@ from spark_models.schema.datatypes import WIDENS, AnyType, Array, ColumnType, Da
 ISO_8601 = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?)?\s*(Z|[+-]\d{2}:?\d{2})?")
 """The texts that a datetime column takes: a date, or a date and a time, with or without an offset."""
 
+# Until pandas 2.1 it was called PandasArray.
+_OF_NUMPY = getattr(pd.arrays, "NumpyExtensionArray", None) or pd.arrays.PandasArray
+
 _EXACT_IN_DOUBLE = 2**53
 """Up to here a double holds every integer."""
 
@@ -56,9 +59,8 @@ def _plain(values: Any) -> Any:
         from spark_models.bridge.arrow import column_values
 
         return column_values(pa.chunked_array(values.__arrow_array__()))
-    if isinstance(values, (pd.arrays.NumpyExtensionArray, pd.arrays.SparseArray)):
-        return np.asarray(values)
-    return values
+    ordinary = isinstance(values, (_OF_NUMPY, pd.arrays.SparseArray))
+    return np.asarray(values) if ordinary and not isinstance(dtype, pd.StringDtype) else values
 
 
 def _number(values: Any, kind: DataType, name: object, required: bool) -> Any:
@@ -150,7 +152,7 @@ def _integral_with_nan(values: Any) -> bool:
 
 def _integers_as_floats(values: Any, kind: DataType, name: object, required: bool) -> Any:
     """A float column with gaps where integers are declared: what pandas makes of integers with missing values."""
-    present = values[~np.isnan(values)]
+    present = values[~np.isnan(values)].astype("float64")
     whole = bool(np.isfinite(present).all()) and bool((present == np.floor(present)).all())
     if whole and required:
         raise NullColumnError(name, kind.value, str(values.dtype))
@@ -179,7 +181,9 @@ def _string(values: Any, kind: DataType, name: object, required: bool) -> Any:
     """Text as an object array. Missing values of pandas' text dtype become None, as Spark and Arrow deliver them; an
     object array is passed on with the None or NaN that its owner, and maybe the model's training data, has."""
     if isinstance(values.dtype, pd.StringDtype):
-        return values.to_numpy(dtype=object, na_value=None)
+        texts = values.to_numpy(dtype=object)
+        missing = values.isna()
+        return np.where(missing, None, texts) if bool(missing.any()) else texts
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "U":
         return values.astype(object)
     if values.dtype == object and value_kind(values) in ("string", "empty"):

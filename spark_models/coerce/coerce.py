@@ -142,10 +142,11 @@ def _converted(values: Any, result_type: ResultType) -> pa.Array:
 
 def _numbers(values: Any, kind: pa.DataType) -> pa.Array:
     if isinstance(values, np.ndarray):
-        # from_pandas makes NaN null in the pass that copies; integers have none to look for.
         wanted = np.dtype(kind.to_pandas_dtype())
         with np.errstate(over="ignore"):  # a double too large for a float is infinite, as Spark casts it
-            return pa.array(values.astype(wanted, copy=False), from_pandas=values.dtype.kind == "f")
+            cast = values.astype(wanted, copy=False)
+        # from_pandas makes NaN null and copies; without it, and without a NaN, the array is a view of the values.
+        return pa.array(cast, from_pandas=cast.dtype.kind == "f" and bool(np.isnan(cast).any()))
     found = pa.array(values, from_pandas=True).cast(kind, safe=False)
     # pandas' nullable floats hold NaN beside NA, and from_pandas looks at the mask alone.
     return pc.if_else(pc.is_nan(found), None, found) if pa.types.is_floating(kind) else found
@@ -221,6 +222,11 @@ def _from_lists(column: Column, result_type: ResultType) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(starts), _scalar(inner, element), mask=mask)
 
 
+def _as_array(cell: Any) -> Any:
+    # numpy's own text drops zero characters at its end.
+    return np.asarray(cell, dtype=object if isinstance(cell[0], (str, bytes)) else None)
+
+
 def _end_to_end(column: Column, cells: list[Any]) -> Column:
     """The values of all lists, end to end, as one column."""
     import pandas as pd
@@ -230,7 +236,7 @@ def _end_to_end(column: Column, cells: list[Any]) -> Column:
     if filled == []:
         return Column(column.name, pa.nulls(0))
     try:
-        flat = np.concatenate([np.asarray(cell) for cell in filled])
+        flat = np.concatenate([_as_array(cell) for cell in filled])
     except ValueError as error:
         raise OutputValueError(column.name, "a list of plain values") from error
     if flat.ndim > 1:

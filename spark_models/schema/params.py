@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -85,7 +87,7 @@ class ParamSchema:
 
     def to_json(self) -> str:
         """The JSON form as text."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, default=str)
+        return json.dumps(self.to_dict(), ensure_ascii=False, default=_json_form)
 
     @classmethod
     def from_json(cls, text: str, where: str = "signature.params") -> ParamSchema:
@@ -126,7 +128,33 @@ def _param(spec: object, where: str) -> ParamSpec:
         raise InvalidSchemaError("'shape' must be null or a list of integers", where)
     # MLflow 2.6 wrote the type's name under "dtype"; later releases use "type".
     kind = datatype(spec["dtype"], where) if "dtype" in spec and "type" not in spec else type_from_dict(spec, where)
-    return ParamSpec(spec["name"], kind, spec.get("default"), None if shape is None else tuple(shape))
+    stored = spec.get("default")
+    default = [_value(item, kind) for item in stored] if isinstance(stored, list) else _value(stored, kind)
+    return ParamSpec(spec["name"], kind, default, None if shape is None else tuple(shape))
+
+
+def _json_form(value: Any) -> Any:
+    """Bytes as base64, datetimes as ISO 8601, what numpy holds as what Python does."""
+    if isinstance(value, (bytes, bytearray)):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, (datetime.date, datetime.datetime)):
+        return value.isoformat()
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _value(stored: Any, kind: ColumnType) -> Any:
+    """A default of the type, where JSON has no form for it; text of another form stays text."""
+    if not isinstance(stored, str) or kind not in (DataType.binary, DataType.datetime):
+        return stored
+    try:
+        return base64.b64decode(stored, validate=True) if kind is DataType.binary else _moment(stored)
+    except ValueError:
+        return stored
+
+
+def _moment(text: str) -> datetime.date:
+    is_date = len(text) == len("2020-01-31")
+    return datetime.date.fromisoformat(text) if is_date else datetime.datetime.fromisoformat(text)
 
 
 def _cast(value: Any, param: ParamSpec) -> Any:
@@ -151,20 +179,14 @@ def _scalar(value: Any, dtype: DataType) -> Any:
     return plain
 
 
-def _python_types() -> dict[DataType, tuple[type, ...]]:
-    import datetime
-
-    return {
-        DataType.boolean: (bool,),
-        DataType.integer: (int,),
-        DataType.long: (int,),
-        DataType.float: (int, float),
-        DataType.double: (int, float),
-        DataType.string: (str,),
-        DataType.binary: (bytes, bytearray),
-        DataType.datetime: (datetime.datetime, datetime.date, str),
-    }
-
-
-_PYTHON = _python_types()
+_PYTHON: dict[DataType, tuple[type, ...]] = {
+    DataType.boolean: (bool,),
+    DataType.integer: (int,),
+    DataType.long: (int,),
+    DataType.float: (int, float),
+    DataType.double: (int, float),
+    DataType.string: (str,),
+    DataType.binary: (bytes, bytearray),
+    DataType.datetime: (datetime.datetime, datetime.date, str),
+}
 _BITS = {DataType.integer: 31, DataType.long: 63}

@@ -89,7 +89,7 @@ def is_local(spark: Any) -> bool:
 def add_archive(spark: Any, root: Path, content_hash: str) -> str:
     """Adds a directory, and this toolkit in the driver's version, to the application; gives the archive's name."""
     is_connect = not hasattr(spark, "_sc")
-    application = str(id(spark)) if is_connect else str(spark.sparkContext.applicationId)
+    application = str(spark.session_id) if is_connect else str(spark.sparkContext.applicationId)
     if (application, TOOLKIT) not in _added:
         toolkit = pack(TOOLKIT_ROOT, scratch_directory("ship") / "spark-models-toolkit.zip", f"{TOOLKIT}/")
         spark.addArtifacts(str(toolkit), pyfile=True) if is_connect else spark.sparkContext.addPyFile(str(toolkit))

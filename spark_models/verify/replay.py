@@ -10,7 +10,7 @@ from typing import Any
 
 from spark_models.coerce.coerce import coerce_output
 from spark_models.coerce.result_type import ResultType
-from spark_models.errors import MissingExtraError, NothingToReplayError, SparkUnavailableError
+from spark_models.errors import MissingExtraError, NothingToReplayError, OutputError, SparkUnavailableError
 from spark_models.package.reader import open_package
 from spark_models.pyfunc.loading import PyFuncModel, load_model
 from spark_models.verify.compare import TOLERANCE, Conflict, compare_outputs
@@ -21,6 +21,7 @@ LOCAL = "local"
 SPARK = "Spark"
 
 _OWN_ERROR = re.compile(r"\[[A-Z][A-Z_0-9]+\] .+(?:\n(?:Where|Hint): .+)*")
+_RAISED = re.compile(r"^(?!org\.|java\.|scala\.)[A-Za-z_][\w.]*(?:Error|Exception): .+$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,16 @@ def _in_spark(
         raise
     except Exception as error:  # noqa: BLE001 - whatever Spark raises, it is this check's outcome
         return [Check(SPARK, against, error=concise(error)) for against in wanted]
-    return [
-        Check(SPARK, against, compare_outputs(_as_type(value, result_type, rows), given, tolerance=tolerance))
-        for against, value in wanted.items()
-    ]
+    checks = []
+    for against, value in wanted.items():
+        try:
+            conflicts = compare_outputs(_as_type(value, result_type, rows), given, tolerance=tolerance)
+        except OutputError as error:
+            # What was stored, or given locally, is not one prediction a row: no job can give the same.
+            checks.append(Check(SPARK, against, error=str(error)))
+        else:
+            checks.append(Check(SPARK, against, conflicts))
+    return checks
 
 
 def spark_answers(
@@ -185,7 +192,8 @@ def _as_type(output: Any, result_type: ResultType, rows: int) -> Any:
 
 
 def concise(error: BaseException) -> str:
-    """What an error of Spark says, without the stacks of two languages: our own text in it, else its first line.
+    """What an error of Spark says, without the stacks of two languages: our own text in it, else what Python raised in
+    the worker, else its first line.
 
     >>> concise(ValueError("Job aborted: ... [ROW_COUNT] The model gave 1 predictions for 2 rows.\\n\\tat org.…"))
     '[ROW_COUNT] The model gave 1 predictions for 2 rows.'
@@ -194,6 +202,9 @@ def concise(error: BaseException) -> str:
     own = [match for match in _OWN_ERROR.findall(text) if _is_own(match)]
     if own != []:
         return str(own[-1])
+    raised = _RAISED.findall(text)
+    if raised != []:
+        return str(raised[-1])
     lines = [line.strip() for line in text.splitlines() if line.strip() != ""]
     return f"{type(error).__name__}: {lines[0] if lines != [] else 'without a text'}"
 

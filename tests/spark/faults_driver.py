@@ -29,7 +29,7 @@ ATTEMPTS = 3
 
 
 class Mortal(spark_models.pyfunc.PythonModel):
-    """Doubles x. Its process is killed at `where` ("load", or "predict" after a first batch) until `lives` have gone."""
+    """Doubles x. Its process is killed at `where` ("load"; "predict": in its second batch) until `lives` have gone."""
 
     def __init__(self, marks: Path, where: str, lives: int, weight: int = 0) -> None:
         self.marks = str(marks)

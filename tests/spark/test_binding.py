@@ -323,6 +323,40 @@ def test_registered_in_either_way(spark: Any, udf: Any, table: Any, mixed_model:
         assert [row[0] for row in found] == TOLD
 
 
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        ("(a, b)", "[COLUMN_COUNT] Model takes exactly 3 inputs by position; got 2."),
+        ("(a, b, c, extra)", "[COLUMN_COUNT] Model takes exactly 3 inputs by position; got 4."),
+        ("(b, a, c)", "[INVALID_INPUT] 2 problems with the input."),
+        ("(a, a, c)", "[COLUMN_TYPE] Column 'b' is int64; double (float64) is expected"),
+        ("(a, b, a)", "[COLUMN_TYPE] Column 'c' is int64; string is expected"),
+    ],
+)
+def test_in_sql_the_worker_checks_before_the_model_is_called(
+    spark: Any, udf: Any, table: Any, save: Any, failure: Any, call: str, text: str
+) -> None:
+    model = save(told, MIXED)
+    udf(model).register(spark, "predict_checked")
+    table.createOrReplaceTempView("rows_to_check")
+    assert text in failure(spark.sql(f"select predict_checked{call} from rows_to_check"))
+    assert model.calls() == []
+
+
+@pytest.mark.parametrize("inputs", [None, {"x": "double"}, {"x": "double", "y": "double"}])
+def test_in_sql_a_vector_is_refused_as_well(
+    spark: Any, udf: Any, save: Any, failure: Any, inputs: dict[str, str] | None
+) -> None:
+    from pyspark.ml.linalg import Vectors
+
+    model = save(told, inputs)
+    udf(model).register(spark, "predict_vector")
+    spark.createDataFrame([(Vectors.dense([1.0, 2.0]), 1.0)], ["v", "x"]).createOrReplaceTempView("vectors")
+    call = "x, v" if inputs is not None and len(inputs) == 2 else "v"
+    assert "[VECTOR_COLUMN]" in failure(spark.sql(f"select predict_vector({call}) from vectors"))
+    assert model.calls() == []
+
+
 def test_the_column_is_named_prediction(udf: Any, table: Any, mixed_model: Any) -> None:
     assert table.select(udf(mixed_model)()).columns == ["prediction"]
     assert table.withColumn("p", udf(mixed_model)()).columns[-1] == "p"

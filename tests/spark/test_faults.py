@@ -1,4 +1,4 @@
-"""What goes wrong in the middle of a job: the answer is right or there is an error with the cause, never a wrong answer."""
+"""What goes wrong in the middle of a job: the answer is right or there is an error with the cause."""
 
 from __future__ import annotations
 

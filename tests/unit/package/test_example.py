@@ -8,14 +8,27 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+import spark_models.pyfunc
 from spark_models.errors import InvalidExampleError, InvalidPackageError, PathEscapesError
-from spark_models.package.example import read_example, read_predictions, save_example
+from spark_models.package.example import decode_output, encode_output, read_example, read_predictions, save_example
 
 
 @pytest.mark.parametrize(
-    "example", [5, "text", None, [], {}, {"x": [1, 2]}, {"x": 1, "y": np.ones(2)}, [np.ones((2, 2))]]
+    "example",
+    [
+        5,
+        "text",
+        None,
+        [],
+        {},
+        {"x": [1, 2]},
+        {"x": 1, "y": np.ones(2)},
+        [np.ones((2, 2))],
+        pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])),
+    ],
 )
 def test_what_is_no_example(example: Any, tmp_path: Path) -> None:
     with pytest.raises(InvalidExampleError):
@@ -63,3 +76,79 @@ def test_no_example_is_read_from_outside(tmp_path: Path) -> None:
         for read in (read_example, read_predictions):
             with pytest.raises(PathEscapesError):
                 read({"artifact_path": path}, tmp_path / "m")
+
+
+def _again(example: Any, folder: Path) -> Any:
+    return read_example(json.loads(json.dumps(save_example(example, folder))), folder)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame([[1, "x", 0.5]], columns=["a", "a", "a"]),
+        pd.DataFrame([[1, "x"]], columns=pd.Index([1, "1"])),
+        pd.DataFrame([[1, "x"]], columns=[7, 5]),
+        pd.DataFrame({"a": ["x", np.nan]}),
+        pd.DataFrame({"a": ["x", None]}),
+        pd.DataFrame({"a": np.array(["9999-12-31", "0001-01-01", "NaT"], "datetime64[s]")}),
+        pd.DataFrame({"a": pd.Categorical(["x", None, "y"])}),
+        pd.DataFrame({"a": pd.period_range("2020-01", periods=2, freq="M")}),
+        pd.DataFrame({"a": pd.arrays.SparseArray([0.0, 1.5])}),
+        pd.DataFrame({"a": pd.array([1, None], dtype="int64[pyarrow]")}),
+    ],
+    ids=lambda frame: "/".join(f"{label} {dtype}" for label, dtype in zip(frame.columns, frame.dtypes, strict=True)),
+)
+def test_frames_that_json_alone_would_change(frame: pd.DataFrame, tmp_path: Path) -> None:
+    found = _again(frame, tmp_path)
+    pd.testing.assert_frame_equal(found, frame)
+    pairs = zip(found.to_numpy(object).ravel(), frame.to_numpy(object).ravel(), strict=True)
+    assert all((one is None) == (other is None) for one, other in pairs)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"a": pd.array([[1.0], [2.0]], dtype=pd.ArrowDtype(pa.list_(pa.float64())))}),
+        pd.DataFrame({"a": pd.arrays.IntervalArray.from_breaks([0, 1, 2])}),
+    ],
+    ids=["lists of Arrow", "intervals"],
+)
+def test_a_dtype_that_has_no_way_back_is_plain_objects(frame: pd.DataFrame, tmp_path: Path) -> None:
+    found = _again(frame, tmp_path)
+    assert (found["a"].dtype, len(found)) == (object, 2)
+
+
+def test_bytes_in_tensors(tmp_path: Path) -> None:
+    array = np.array([[b"ab", b"\x00\xff"]])
+    np.testing.assert_array_equal(_again(array, tmp_path), array)
+    np.testing.assert_array_equal(decode_output(json.loads(json.dumps(encode_output(array)))), array)
+
+
+class Gives(spark_models.pyfunc.PythonModel):
+    def __init__(self, output: Any) -> None:
+        self.output = output
+
+    def predict(self, context: Any, model_input: Any) -> Any:
+        return self.output
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        None,
+        "text",
+        5.0,
+        {"a": 1},
+        pa.table({"a": [1]}),
+        pd.Series([1], name=("a", "b")),
+        pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])),
+    ],
+    ids=lambda output: type(output).__name__,
+)
+def test_a_model_whose_predictions_have_no_json_is_saved_all_the_same(output: Any, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="can't be stored"):
+        spark_models.pyfunc.save_model(tmp_path / "m", python_model=Gives(output), input_example={"x": 1.0})
+    model = spark_models.pyfunc.load_model(tmp_path / "m")
+    assert model.metadata.load_input_example(tmp_path / "m")["x"].tolist() == [1.0]
+    assert model.metadata.load_example_predictions(tmp_path / "m") is None
+    assert not (tmp_path / "m" / "example_predictions.json").exists()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from spark_models import errors
 from spark_models.models import Model, ModelSignature
 from spark_models.package.writer import PackageWriter
 from spark_models.types import ColSpec, Schema
+
+ROOT = Path(__file__).parents[3]
 
 
 class Same(spark_models.pyfunc.PythonModel):
@@ -138,3 +143,56 @@ def test_two_artifacts_of_one_file_name(tmp_path: Path) -> None:
         "a": "a",
         "b": "b",
     }
+
+
+def test_code_around_the_model_is_copied_without_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`code_paths=["."]` with a model saved below it would copy itself for ever."""
+    monkeypatch.chdir(tmp_path)
+    Path("lib.py").write_text("answer = 42\n")
+    Path("models").mkdir()
+    spark_models.pyfunc.save_model("models/m", python_model=Same(), code_paths=["."])
+    copied = _tree(tmp_path / "models" / "m" / "code")
+    assert copied == [tmp_path.name, f"{tmp_path.name}/lib.py"]
+
+
+def test_a_link_to_an_empty_folder_is_filled_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "m").symlink_to(tmp_path / "disk")
+    spark_models.pyfunc.save_model(tmp_path / "m", python_model=Same())
+    assert (tmp_path / "m").is_symlink()
+    assert _tree(tmp_path / "disk") == _tree(tmp_path / "m")
+    assert spark_models.pyfunc.load_model(tmp_path / "m").predict(5) == 5
+
+
+def test_a_link_to_nowhere_is_no_place_for_a_model(tmp_path: Path) -> None:
+    (tmp_path / "m").symlink_to(tmp_path / "absent")
+    with pytest.raises(errors.ModelPathExistsError):
+        spark_models.pyfunc.save_model(tmp_path / "m", python_model=Same())
+    assert _tree(tmp_path) == ["m"]
+
+
+FULL_DISK = """
+import resource, signal, sys
+import spark_models.pyfunc
+
+class Large(spark_models.pyfunc.PythonModel):
+    content = bytes(1_000_000)
+
+    def predict(self, context, model_input):
+        return model_input
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    spark_models.pyfunc.save_model(sys.argv[1], python_model=Large())
+except OSError as error:
+    sys.exit(f"no room: {error.errno}")
+"""
+
+
+def test_a_disk_without_room_leaves_nothing(tmp_path: Path) -> None:
+    """No file may be longer than 100 kB here, so that a write fails in its middle."""
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "new" / "m")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, f"no room: {errno.EFBIG}")
+    assert _tree(tmp_path) == []

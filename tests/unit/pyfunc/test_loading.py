@@ -177,6 +177,55 @@ def test_two_packages_with_the_same_code(tmp_path: Path, clean_imports: None, fo
     assert [spark_models.load_model(path).predict(None) for path in (first, other, first)] == [1, 1, 1]
 
 
+def test_code_that_saving_ran_is_told_from_another_packages(tmp_path: Path, clean_imports: None) -> None:
+    """An example is scored before the package is in its place: the files that were imported then are gone."""
+    for answer in ("1", "2"):
+        code = tmp_path / answer / "carried_once.py"
+        code.parent.mkdir()
+        code.write_text(LOADER.format(answer=f"[{answer}] * len(data)"))
+        path = list(sys.path)
+        if answer == "2":
+            with pytest.raises(errors.ModuleConflictError, match="carried_once"):
+                spark_models.pyfunc.save_model(
+                    tmp_path / "m2", loader_module="carried_once", code_paths=[code], input_example={"x": 1.0}
+                )
+            spark_models.pyfunc.save_model(tmp_path / "m2", loader_module="carried_once", code_paths=[code])
+        else:
+            spark_models.pyfunc.save_model(
+                tmp_path / "m1", loader_module="carried_once", code_paths=[code], input_example={"x": 1.0}
+            )
+        assert sys.path == path
+    with pytest.raises(errors.ModuleConflictError, match="carried_once"):
+        spark_models.load_model(tmp_path / "m2")
+    assert spark_models.load_model(tmp_path / "m1").predict([0, 0]) == [1, 1]
+
+
+@pytest.mark.parametrize("given", [FRAME, np.ones((2, 1)), {"a": np.ones(2)}], ids=lambda given: type(given).__name__)
+def test_what_a_model_writes_stays_its_own(given: Any, tmp_path: Path) -> None:
+    class Writes(spark_models.pyfunc.PythonModel):
+        def predict(self, context: Any, model_input: Any) -> Any:
+            if isinstance(model_input, pd.DataFrame):
+                model_input["x"] += 1.0
+                return model_input["x"]
+            array = model_input["a"] if isinstance(model_input, dict) else model_input
+            array += 1.0
+            return array
+
+    spark_models.pyfunc.save_model(tmp_path / "m", python_model=Writes())
+    model = spark_models.load_model(tmp_path / "m")
+    assert [np.asarray(model.predict(given)).tolist() for _ in range(2)] == 2 * [
+        np.asarray(model.predict(given)).tolist()
+    ]
+
+
+def test_a_model_is_named_by_its_directory_or_by_its_mlmodel(tmp_path: Path) -> None:
+    spark_models.pyfunc.save_model(tmp_path / "m", python_model=Bare())
+    assert spark_models.load_model(tmp_path / "m" / "MLmodel").predict(5) == 5
+    for other in ("python_model.pkl", "absent"):
+        with pytest.raises((errors.InvalidYamlError, errors.ModelNotFoundError, errors.InvalidMLmodelError)):
+            spark_models.load_model(tmp_path / "m" / other)
+
+
 def test_loading_leaves_the_package_as_it_was_saved(tmp_path: Path, clean_imports: None) -> None:
     package = _carried(tmp_path, "package", "1")
     spark_models.load_model(package)

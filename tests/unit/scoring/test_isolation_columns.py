@@ -38,7 +38,7 @@ def same(left: Any, right: Any) -> bool:
         if left.dtype != object:
             return np.array_equal(left, right, equal_nan=left.dtype.kind in "fM")
         return all(same(one, other) for one, other in zip(left, right, strict=True))
-    return type(left) is type(right) and bool(left == right or (left != left and right != right))
+    return type(left) is type(right) and (left == right or repr(left) == repr(right) == "nan")
 
 
 DATE = datetime.date(2026, 10, 25)

@@ -1,9 +1,10 @@
-"""The model's own process, here in the environment of the tests: the conversation, and every way in which it may end."""
+"""The model's own process, here in the environment of the tests: the conversation, and each way in which it may end."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -56,11 +57,20 @@ def scorer(folder: Path, function: Callable[[Any], Any], kind: str = "double", p
     return BatchScorer(ref, BindPlan(labels=("0",)) if plan is None else plan, parse_result_type(kind))
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[list[ModelProcess]]:
+    """The process of the last test, if it has left it alive."""
+    running: list[ModelProcess] = []
+    yield running
+    for process in running:
+        process.close()
+
+
 @pytest.fixture
-def process() -> Iterator[ModelProcess]:
-    process = ModelProcess(COMMAND)
-    yield process
-    process.close()
+def process(running: list[ModelProcess]) -> ModelProcess:
+    if running == [] or not running[-1].is_alive():
+        running.append(ModelProcess(COMMAND))
+    return running[-1]
 
 
 def scored(process: ModelProcess, scorer: BatchScorer, values: Any) -> Any:
@@ -122,7 +132,7 @@ def test_its_answers_are_those_of_the_worker(process: ModelProcess, tmp_path: Pa
             "x": [0.1, np.nan, 3.0],
             "n": [1, 2**60, -3],
             "s": ["a", None, "ß"],
-            "t": pd.to_datetime(["2026-10-25 02:30", None, "1969-12-31 23:59:59.999999"]),
+            "t": pd.to_datetime(["2026-10-25 02:30", None, "1969-12-31 23:59:59.999999"], format="ISO8601"),
         }
     )
     columns = [frame[name] for name in frame]
@@ -140,16 +150,15 @@ def test_more_than_a_pipe_holds(process: ModelProcess, tmp_path: Path) -> None:
     assert scored(process, own, values) == [value * 2 for value in values]
 
 
-def test_what_the_model_prints_is_no_answer(
-    process: ModelProcess, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_the_model_prints_is_no_answer(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     def predict(frame: Any) -> Any:
-        print("printed")
+        print("printed")  # noqa: T201 - what is tested
         os.write(1, b"written\n" * 20_000)
         subprocess.run(["echo", "echoed"], check=True)
         assert sys.stdin.read() == ""
         return frame["0"]
 
+    process = ModelProcess(COMMAND)
     assert scored(process, scorer(tmp_path, predict), [1.0, 2.0]) == [1.0, 2.0]
     process.close()
     said = capfd.readouterr()
@@ -184,7 +193,7 @@ def test_an_error_of_the_model(process: ModelProcess, tmp_path: Path) -> None:
         return {"a": 1}[frame["0"].iloc[0]]
 
     own = scorer(tmp_path, predict)
-    with pytest.raises(RuntimeError, match="KeyError in the model's own process:\n(.|\n)*KeyError: 'b'\n"):
+    with pytest.raises(RuntimeError, match=r"KeyError in the model's own process:\n(.|\n)*KeyError: 'b'\n"):
         scored(process, own, ["b"])
     with pytest.raises(RuntimeError, match="KeyError"):
         scored(process, own, ["c"])
@@ -198,7 +207,7 @@ def test_an_error_of_ours_is_the_same_here(process: ModelProcess, tmp_path: Path
         scored(process, own, [2**40])
     assert caught.value.column == "age"
     with pytest.raises(RowCountError):
-        scored(process, own, [1, 2])
+        scored(process, own, np.array([1, 2], "int32"))
 
 
 def test_a_model_that_exits_is_an_error(process: ModelProcess, tmp_path: Path) -> None:
@@ -267,9 +276,7 @@ def crash_beside_a_fork(frame: Any) -> Any:
         (lambda frame: os._exit(0), "has ended with exit status 0."),
     ],
 )
-def test_its_death_is_told(
-    process: ModelProcess, tmp_path: Path, predict: Callable[[Any], Any], problem: str
-) -> None:
+def test_its_death_is_told(process: ModelProcess, tmp_path: Path, predict: Callable[[Any], Any], problem: str) -> None:
     own = scorer(tmp_path, predict)
     with pytest.raises(ModelProcessError) as caught:
         scored(process, own, [SECRET])
@@ -344,8 +351,6 @@ def test_it_does_not_outlive_its_worker(tmp_path: Path) -> None:
         "with process.opened(scorer, ArrowBatch([pa.array([mark])])) as score:\n"
         "    score(0, 1)\n"
     )
-    import pickle
-
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
     worker = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
@@ -377,14 +382,11 @@ def test_a_process_that_does_not_start() -> None:
 
 
 def test_a_process_that_starts_too_slowly() -> None:
-    code = "import os, time; print(os.getpid(), flush=True) if False else time.sleep(60)"
     with pytest.raises(ModelProcessError, match="was not ready in time, and was ended"):
-        ModelProcess([sys.executable, "-c", code], start_seconds=0.3)
+        ModelProcess([sys.executable, "-c", "import time; time.sleep(60)"], start_seconds=0.3)
 
 
-def test_variables_of_another_python_do_not_reach_it(
-    process: ModelProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_variables_of_another_python_do_not_reach_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     monkeypatch.setenv("PYTHON_WORKER_FACTORY_SECRET", "s")
     monkeypatch.setenv("OTHER", "kept")
@@ -404,7 +406,7 @@ def test_variables_of_another_python_do_not_reach_it(
         ("Fatal Python error: Segmentation fault", "Fatal Python error: Segmentation fault"),
         ('  File "/a/model.py", line 3 in predict', '  File "/a/model.py", line 3 in predict'),
         ('  File "/a/model.py", line 3, in predict', '  File "/a/model.py", line 3, in predict'),
-        ("Traceback (most recent call last):", "Traceback (most recent call last)"),
+        ("Traceback (most recent call last):", "Traceback (most recent call last):"),
         ("ValueError: could not convert 'Smith'", "ValueError"),
         ("numpy.linalg.LinAlgError: Smith", "numpy.linalg.LinAlgError"),
         ("free(): invalid pointer", "free(): invalid pointer"),

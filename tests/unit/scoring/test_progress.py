@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pty
+import struct
 import sys
+import termios
+import time
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -57,6 +62,14 @@ class Tracker:
     def session(self) -> Any:
         context = SimpleNamespace(statusTracker=lambda: self)
         return SimpleNamespace(_sc=context, sparkContext=context)
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Waits for another thread."""
+    deadline = time.monotonic() + 30
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 # --- the text
@@ -145,8 +158,7 @@ def test_a_terminal_sees_the_tasks_and_how_it_ended() -> None:
     screen, tracker = Screen(), Tracker()
     with progress(tracker.session(), 100, stream=screen, interval=0.001, clock=clock()):
         tracker.job(1, "RUNNING", s1=(2, 4))
-        while "50%" not in screen.getvalue():
-            pass
+        until(lambda: "50%" in screen.getvalue())
         tracker.job(1, "SUCCEEDED", s1=(4, 4))
     lines = screen.lines()
     assert any("2/4 tasks, 1 running, about 50 of 100 rows" in line for line in lines)
@@ -158,8 +170,7 @@ def test_an_error_goes_on_and_the_bar_says_where_it_stopped() -> None:
     screen, tracker = Screen(), Tracker()
     with pytest.raises(ZeroDivisionError), progress(tracker.session(), stream=screen, interval=0.001, clock=clock()):
         tracker.job(1, "RUNNING", s1=(1, 4))
-        while "25%" not in screen.getvalue():
-            pass
+        until(lambda: "25%" in screen.getvalue())
         _ = 1 / 0
     assert "1/4 tasks, stopped after " in screen.lines()[-1]
 
@@ -186,8 +197,7 @@ def test_a_file_gets_nothing() -> None:
 def test_over_connect_it_is_the_time_alone() -> None:
     screen = Screen()
     with progress(SimpleNamespace(), stream=screen, interval=0.001, clock=clock()):
-        while "0:02" not in screen.getvalue():
-            pass
+        until(lambda: "0:02" in screen.getvalue())
     assert screen.lines()[0] == "0:01"
     assert screen.lines()[-1].startswith("done in 0:")
 
@@ -203,10 +213,6 @@ def test_a_shorter_line_wipes_the_longer_one_before() -> None:
 def test_a_line_is_cut_to_the_terminal() -> None:
     leader, follower = pty.openpty()
     os.set_inheritable(follower, False)
-    import fcntl
-    import struct
-    import termios
-
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
     with open(follower, "w") as stream:
         Terminal(stream).show(None, "x" * 200)
@@ -235,8 +241,7 @@ def test_a_notebook_gets_one_element_that_changes(monkeypatch: pytest.MonkeyPatc
     tracker, stream = Tracker(), io.StringIO()
     with progress(tracker.session(), stream=stream, interval=0.001):
         tracker.job(1, "RUNNING", s1=(2, 4))
-        while len(shown) < 2:
-            pass
+        until(lambda: len(shown) >= 2)
         tracker.job(1, "SUCCEEDED", s1=(4, 4))
     assert shown[0].startswith("new ")
     assert [text for text in shown[1:] if text.startswith("new ")] == []

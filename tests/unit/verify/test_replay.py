@@ -142,9 +142,18 @@ def test_what_spark_can_not_hold_is_left_out_with_its_reason(schema: Schema | No
     ("text", "said"),
     [
         (
-            'An exception was thrown from the Python worker:\n  File "x.py"\nspark_models.errors.RowCountError: '
-            "[ROW_COUNT] The model gave 1 predictions for 2 rows.\nHint: its predict must give one a row\n\tat org.x.Y",
+            (
+                'An exception was thrown from the Python worker:\n  File "x.py"\nspark_models.errors.RowCountError: '
+                "[ROW_COUNT] The model gave 1 predictions for 2 rows.\nHint: its predict must give one a row\n\tat x.Y"
+            ),
             "[ROW_COUNT] The model gave 1 predictions for 2 rows.\nHint: its predict must give one a row",
+        ),
+        (
+            (
+                "An exception was thrown.\n  File \"x.py\"\nKeyError: 'x'\n\nThe above\n"
+                "ValueError: no\n\n\tat org.x.Y\norg.apache.spark.SparkException: no"
+            ),
+            "ValueError: no",
         ),
         ("[SOME_SPARK_CODE] Something of Spark.\nmore", "ValueError: [SOME_SPARK_CODE] Something of Spark."),
         ("", "ValueError: without a text"),

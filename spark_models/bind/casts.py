@@ -54,11 +54,9 @@ def _plain(values: Any) -> Any:
     if isinstance(dtype, np.dtype):
         return values if isinstance(values, np.ndarray) else np.asarray(values)
     if isinstance(dtype, pd.ArrowDtype):
-        import pyarrow as pa
-
         from spark_models.bridge.arrow import column_values
 
-        return column_values(pa.chunked_array(values.__arrow_array__()))
+        return column_values(values.__arrow_array__())
     ordinary = isinstance(values, (_OF_NUMPY, pd.arrays.SparseArray))
     return np.asarray(values) if ordinary and not isinstance(dtype, pd.StringDtype) else values
 
@@ -290,6 +288,8 @@ def _misfit(value: Any, kind: ColumnType, path: str = "$") -> str:
         if isinstance(value, np.ndarray) and value.dtype != object and isinstance(kind.dtype, DataType):
             fits = value.ndim == 1 and _scalar_fits(value.dtype, kind.dtype)
             return "" if fits else f"{value.dtype} array at {path}"
+        if isinstance(kind.dtype, DataType) and _OF_TYPE.get(kind.dtype, frozenset()).issuperset(map(type, value)):
+            return ""
         return _first(_misfit(item, kind.dtype, f"{path}[{at}]") for at, item in enumerate(value))
     if isinstance(kind, Map):
         if not isinstance(value, Mapping):
@@ -342,6 +342,14 @@ def _is_scalar(value: Any, kind: DataType) -> bool:
     return hasattr(value, "year")
 
 
+_OF_TYPE: dict[DataType, frozenset[type]] = {
+    DataType.boolean: frozenset({bool}),
+    DataType.float: frozenset({float, int}),
+    DataType.double: frozenset({float, int}),
+    DataType.string: frozenset({str}),
+    DataType.binary: frozenset({bytes, bytearray}),
+}
+"""Python types of which every value is of the type: a list of them needs no look at each."""
 _EXACT: dict[DataType, np.dtype[Any]] = {
     kind: kind.to_numpy()
     for kind in (DataType.boolean, DataType.integer, DataType.long, DataType.float, DataType.double)

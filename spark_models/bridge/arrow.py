@@ -23,13 +23,14 @@ def column_type(kind: pa.DataType) -> ColumnType | None:
     """
     if pat.is_boolean(kind) or pat.is_integer(kind) or pat.is_floating(kind):
         return numpy_bridge.column_type(np.dtype(kind.to_pandas_dtype()))
-    if pat.is_string(kind) or pat.is_large_string(kind) or pat.is_string_view(kind):
+    # By its name: Arrow before 16 has no string_view.
+    if pat.is_string(kind) or pat.is_large_string(kind) or str(kind) == "string_view":
         return DataType.string
     if pat.is_binary(kind) or pat.is_large_binary(kind) or pat.is_fixed_size_binary(kind):
         return DataType.binary
     if pat.is_timestamp(kind) or pat.is_date(kind):
         return DataType.datetime
-    if pat.is_list(kind) or pat.is_large_list(kind) or pat.is_fixed_size_list(kind):
+    if _is_list(kind):
         inner = column_type(kind.value_type)
         return None if inner is None else Array(inner)
     return None
@@ -65,7 +66,55 @@ def column_values(column: pa.Array | pa.ChunkedArray) -> Any:
         values = np.empty(len(array), dtype=object)
         values[:] = [_plain(cell) for cell in array.to_pylist()] if len(array) > 0 else []
         return values
+    if pat.is_string(kind) and _repeats(array):
+        # One object for equal texts: it is made once, and models that look texts up hash it once.
+        return array.to_pandas(deduplicate_objects=True).to_numpy()
     return array.to_numpy(zero_copy_only=False)
+
+
+def dense_values(column: pa.Array) -> Any:
+    """Numbers, or lists of numbers that are all of one length, as an array with an axis for each level of lists.
+
+    A view of Arrow's buffer where there is no null; null becomes NaN in floats. None where there is no such array:
+    for lists of different lengths, null lists, integers with nulls, and other types.
+
+    >>> dense_values(pa.array([[1.5, 2.5], [3.5, None]]))
+    array([[1.5, 2.5],
+           [3.5, nan]])
+    """
+    kind = column.type
+    if _is_list(kind):
+        if column.null_count > 0 or len(column) == 0:
+            return None
+        flat = column.flatten()
+        width = len(flat) // len(column)
+        if not bool((column.value_lengths().to_numpy() == width).all()):
+            return None
+        inner = dense_values(flat)
+        return None if inner is None else inner.reshape(len(column), width, *inner.shape[1:])
+    whole = pat.is_integer(kind) or pat.is_boolean(kind)
+    if not pat.is_floating(kind) and not (whole and column.null_count == 0):
+        return None
+    return column.to_numpy(zero_copy_only=False)
+
+
+def list_values(column: pa.Array) -> Any:
+    """A column of lists without null ones as an object array of Python lists."""
+    flat = column_values(column.flatten()).tolist()
+    stops = np.cumsum(column.value_lengths().to_numpy()).tolist()
+    values = np.empty(len(column), dtype=object)
+    values[:] = [flat[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
+    return values
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pat.is_list(kind) or pat.is_large_list(kind) or pat.is_fixed_size_list(kind))
+
+
+def _repeats(texts: pa.Array) -> bool:
+    """Whether the first texts say that each comes several times; where all are different, looking them up costs."""
+    first = texts.slice(0, 256)
+    return 2 * len(first.unique()) < len(first)
 
 
 def _nullable(array: pa.Array) -> Any:

@@ -231,7 +231,7 @@ def _load_mapped(path: Path) -> Any:
 
 
 def _takes_matrix(package: PackageWriter, predictor: SklearnPredictor) -> bool:
-    """Whether the estimator gave the very same for the example's matrix as for its DataFrame."""
+    """Whether the estimator gave the very same for the example's matrix, not to be written to, as for its DataFrame."""
     if package.model.example_predictions is None:
         return False
     frame = package.model.load_input_example(package.root)
@@ -241,7 +241,9 @@ def _takes_matrix(package: PackageWriter, predictor: SklearnPredictor) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an estimator that was fitted with names says so about every matrix
-            same = _equal(predictor.predict(frame.to_numpy(dtype="float64")), predictor.predict(frame))
+            matrix = frame.to_numpy(dtype="float64")
+            matrix.flags.writeable = False  # on Spark it is a view of Arrow's buffer
+            same = _equal(predictor.predict(matrix), predictor.predict(frame))
     except Exception:  # noqa: BLE001 - whatever a model raises here only says that it needs its DataFrame
         return False
     return same

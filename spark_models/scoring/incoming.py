@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,17 @@ import pyarrow.types as pat
 
 from spark_models.bind.casts import cast_column
 from spark_models.bind.columns import bind_columns
-from spark_models.bridge.arrow import column_values
+from spark_models.bridge.arrow import column_type, column_values, dense_values, list_values
 from spark_models.bridge.pandas import column_array
-from spark_models.errors import InputError, StructNotAloneError
-from spark_models.schema.datatypes import DataType
+from spark_models.errors import ColumnCountError, InputError, StructNotAloneError, VectorColumnError
+from spark_models.schema.datatypes import AnyType, Array, DataType, Map, Object
 from spark_models.schema.schema import Schema
+from spark_models.schema.specs import TensorSpec
 from spark_models.scoring.plan import BindPlan
 from spark_models.scoring.scorer import Bind
+
+_VECTOR = ["type", "size", "indices", "values"]
+"""The fields of the struct that Spark stores an ML vector in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +74,95 @@ def bind_arrow(plan: BindPlan, columns: Sequence[pa.Array], timezone: str) -> Bi
     """Binds slices of Arrow columns: one packed array of doubles, one struct, or the columns themselves.
 
     Raises:
-        StructNotAloneError: [STRUCT_NOT_ALONE] a struct beside other columns, for a model without signature.
+        InputError: the columns are not as many as the inputs, or not of the kind; `_inputs_as_fields` says which.
     """
     if plan.packed:
         return _matrix(plan, packed_matrix(columns[0]))
-    values = pandas_values if plan.specs == () else arrow_values
-    if any(pat.is_struct(column.type) for column in columns) and len(plan.specs) <= 1:
-        _alone(columns)
-        struct = columns[0]
-        names = [field.name for field in struct.type]
-        chosen = fields_of(plan, names)
-        parts = struct.flatten()
-        return _columns(plan, [values(parts[at], timezone) for at in chosen], [names[at] for at in chosen])
-    return _columns(plan, [values(column, timezone) for column in columns])
+    fields = [[field.name for field in column.type] if pat.is_struct(column.type) else None for column in columns]
+    names = _inputs_as_fields(plan, fields)
+    if names is None:
+        return _declared(plan, columns, timezone)
+    chosen = fields_of(plan, names)
+    parts = columns[0].flatten()
+    return _declared(plan, [parts[at] for at in chosen], timezone, [names[at] for at in chosen])
+
+
+def _inputs_as_fields(plan: BindPlan, fields: Sequence[list[str] | None]) -> list[str] | None:
+    """The names in the one struct that holds the inputs, by the fields of each column; None where columns are inputs.
+
+    Raises:
+        ColumnCountError: [COLUMN_COUNT] another number of columns than inputs: SQL is not checked on the driver.
+        StructNotAloneError: [STRUCT_NOT_ALONE] a struct beside other columns, for a model without signature.
+        VectorColumnError: [VECTOR_COLUMN] a column is a Spark ML vector.
+    """
+    if _VECTOR in fields:
+        position = fields.index(_VECTOR)
+        raise VectorColumnError(plan.labels[position] if position < len(plan.labels) else str(position))
+    first = fields[0]
+    if plan.specs == ():
+        if any(names is not None for names in fields) and len(fields) > 1:
+            raise StructNotAloneError(len(fields))
+        return first
+    is_input = len(plan.specs) == 1 and isinstance(plan.specs[0].type, (Object, Map, AnyType))
+    if len(fields) == 1 and first is not None and not is_input:
+        return first
+    if len(fields) != len(plan.specs):
+        raise ColumnCountError(len(plan.specs), len(fields))
+    return None
+
+
+def _declared(plan: BindPlan, columns: Sequence[pa.Array], timezone: str, labels: Sequence[str] | None = None) -> Bind:
+    """Binds slices of Arrow columns, each made what its spec says where Arrow does that at once."""
+    if plan.specs == ():
+        return _columns(plan, [pandas_values(column, timezone) for column in columns], labels)
+    values: list[Any] = []
+    fitting: set[int] = set()
+    for position, (column, spec) in enumerate(zip(columns, plan.specs, strict=True)):
+        dense = dense_values(column) if isinstance(spec, TensorSpec) else None
+        if dense is not None:
+            values.append(dense)
+        elif isinstance(spec.type, Array) and _is_filled(column, spec.type):
+            values.append(list_values(column))
+            fitting.add(position)
+        else:
+            values.append(arrow_values(column, timezone))
+            if spec.type is DataType.string and pat.is_string(column.type):
+                fitting.add(position)
+    return _columns(plan, values, labels, fitting)
+
+
+def _is_filled(column: pa.Array, kind: Array) -> bool:
+    """Whether these are lists of exactly the declared values, without a null."""
+    simple = isinstance(kind.dtype, DataType) and kind.dtype not in (DataType.datetime, DataType.binary)
+    fits = simple and column_type(column.type) == kind
+    return fits and bool(column.null_count == 0 and column.flatten().null_count == 0)
 
 
 def bind_pandas(plan: BindPlan, columns: Sequence[Any]) -> Bind:
     """Binds slices of pandas Series, or of the one DataFrame that a struct has become.
 
     Raises:
-        StructNotAloneError: [STRUCT_NOT_ALONE] a struct beside other columns.
+        InputError: the columns are not as many as the inputs, or not of the kind; `_inputs_as_fields` says which.
     """
-    if any(isinstance(column, pd.DataFrame) for column in columns):
-        _alone(columns)
-        names = [str(name) for name in columns[0].columns]
+    fields = [list(map(str, column.columns)) if isinstance(column, pd.DataFrame) else None for column in columns]
+    names = _inputs_as_fields(plan, fields)
+    if names is not None:
         chosen = fields_of(plan, names)
         values = [_as_of_a_column(column_array(columns[0].iloc[:, at])) for at in chosen]
         return _columns(plan, values, [names[at] for at in chosen])
-    kinds = [spec.type for spec in plan.specs] if len(plan.specs) == len(columns) else [None] * len(columns)
-    values = [_with_gaps(column_array(column), kind) for column, kind in zip(columns, kinds, strict=True)]
-    return _columns(plan, values)
+    kinds = [spec.type for spec in plan.specs] if plan.specs != () else [None] * len(columns)
+    values = [_with_gaps(_cells(column), kind) for column, kind in zip(columns, kinds, strict=True)]
+    texts = {at for at, kind in enumerate(kinds) if kind is DataType.string and values[at].dtype == object}
+    return _columns(plan, values, fitting=texts if plan.guarded else set())
+
+
+def _cells(column: Any) -> Any:
+    """A column's values; those of a struct, which Spark has made a DataFrame of, as dicts."""
+    if not isinstance(column, pd.DataFrame):
+        return column_array(column)
+    cells = np.empty(len(column), dtype=object)
+    cells[:] = column.to_dict("records")
+    return cells
 
 
 def _as_of_a_column(values: Any) -> Any:
@@ -163,11 +226,6 @@ def _wall_clock(column: pa.Array, timezone: str) -> pa.Array:
     return pc.local_timestamp(column.cast(pa.timestamp(column.type.unit, tz=timezone)))
 
 
-def _alone(columns: Sequence[Any]) -> None:
-    if len(columns) > 1:
-        raise StructNotAloneError(len(columns))
-
-
 def _matrix(plan: BindPlan, matrix: np.ndarray[Any, Any]) -> Bind:
     def bind(start: int, stop: int) -> Any:
         return plan.of_matrix(matrix[start:stop])
@@ -175,8 +233,10 @@ def _matrix(plan: BindPlan, matrix: np.ndarray[Any, Any]) -> Bind:
     return bind
 
 
-def _columns(plan: BindPlan, values: list[Any], labels: Sequence[str] | None = None) -> Bind:
+def _columns(
+    plan: BindPlan, values: list[Any], labels: Sequence[str] | None = None, fitting: Collection[int] = frozenset()
+) -> Bind:
     def bind(start: int, stop: int) -> Any:
-        return plan.bind([column[start:stop] for column in values], labels)
+        return plan.bind([column[start:stop] for column in values], labels, fitting)
 
     return bind

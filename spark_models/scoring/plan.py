@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +24,14 @@ class BindPlan:
 
     `specs` is empty for a model without signature: then the columns reach it as they are, under `labels`.
     `matrix` says that the model takes the bare matrix of its columns, as was proved when it was saved. `packed` says
-    that the columns come as one array column of doubles.
+    that the columns come as one array column of doubles. `guarded` says that Spark has looked at their types already.
     """
 
     specs: tuple[Spec, ...] = ()
     labels: tuple[str, ...] = ()
     matrix: bool = False
     packed: bool = False
+    guarded: bool = False
 
     @property
     def doubles(self) -> bool:
@@ -38,29 +39,34 @@ class BindPlan:
         kinds = [spec.type for spec in self.specs if isinstance(spec, ColSpec)]
         return len(kinds) > 0 and len(kinds) == len(self.specs) and all(kind is DataType.double for kind in kinds)
 
-    def bind(self, columns: Sequence[Any], labels: Sequence[str] | None = None) -> Any:
+    def bind(
+        self, columns: Sequence[Any], labels: Sequence[str] | None = None, fitting: Collection[int] = frozenset()
+    ) -> Any:
         """The model's input for a batch of columns: 1-D numpy or pandas arrays of one length.
+
+        The columns at the positions `fitting` are known to be what their specs say, and are not looked at again. For
+        tensors an array may have more axes.
 
         Raises:
             InputError: a column does not fit; several come as InvalidInputError.
         """
         if self.specs == ():
             names = labels if labels is not None else self.labels
-            return frame_of([plain_cells(column) for column in columns], list(names))
+            return frame_of([_writable(plain_cells(column)) for column in columns], list(names))
         tensors = [spec for spec in self.specs if isinstance(spec, TensorSpec)]
         if tensors != []:
             return _tensors(columns, tensors)
         given = [spec for spec in self.specs if isinstance(spec, ColSpec)]
-        cast = _each(columns, given)
+        cast = _each(columns, given, fitting)
         if self.doubles:
             return self.of_matrix(np.stack(cast).T)
-        return frame_of(cast, list(self.labels))
+        return frame_of([_writable(values) for values in cast], list(self.labels))
 
     def of_matrix(self, matrix: np.ndarray[Any, Any]) -> Any:
         """The model's input for a batch that is one matrix of doubles, shape (rows, inputs)."""
         if self.matrix:
             return matrix
-        frame = pd.DataFrame(matrix, copy=False)
+        frame = pd.DataFrame(_writable(matrix), copy=False)
         frame.columns = pd.Index(self.labels)
         return frame
 
@@ -78,10 +84,13 @@ def plan_for(schema: Schema | None, given: Sequence[object], matrix: bool) -> Bi
     return BindPlan(tuple(spec for _, spec in pairs), tuple(str(name) for name, _ in pairs), matrix)
 
 
-def _each(columns: Sequence[Any], specs: Sequence[ColSpec]) -> list[Any]:
+def _each(columns: Sequence[Any], specs: Sequence[ColSpec], fitting: Collection[int]) -> list[Any]:
     cast: list[Any] = []
     problems: list[InputError] = []
     for position, (values, spec) in enumerate(zip(columns, specs, strict=True)):
+        if position in fitting:
+            cast.append(values)
+            continue
         name = position if spec.name is None else spec.name
         try:
             cast.append(cast_column(plain_cells(values), spec.type, name, spec.required))
@@ -97,12 +106,17 @@ def _each(columns: Sequence[Any], specs: Sequence[ColSpec]) -> list[Any]:
 def _tensors(columns: Sequence[Any], specs: list[TensorSpec]) -> Any:
     if specs[0].name is not None:
         bound = zip(columns, specs, strict=True)
-        return {spec.name: check_tensor(column_tensor(values, spec), spec) for values, spec in bound}
+        return {spec.name: check_tensor(_writable(column_tensor(values, spec)), spec) for values, spec in bound}
     spec = specs[0]
     if len(columns) == 1:
-        return check_tensor(column_tensor(columns[0], spec), spec)
+        return check_tensor(_writable(column_tensor(columns[0], spec)), spec)
     row = TensorSpec(spec.type, (-1,))
     return check_tensor(np.stack([column_tensor(values, row) for values in columns], axis=1), spec)
+
+
+def _writable(values: Any) -> Any:
+    """The values, copied where they are a view of Arrow's buffer: a model may write to its input, as it may locally."""
+    return values.copy() if isinstance(values, np.ndarray) and not values.flags.writeable else values
 
 
 def plain_cells(values: Any) -> Any:

@@ -100,7 +100,8 @@ class BatchScorer:
                 values, times = score_rows(start, stop)
                 for step, taken in enumerate(times):
                     seconds[step] += taken
-                return values
+                # It may be a view of the model's output, and a model may fill that very array again for its next rows.
+                return values if stop - start == rows else pa.concat_arrays([values, values.slice(0, 0)])
 
             values, failures = self._in_slices(score, rows, batch.nbytes if self.batch_bytes is not None else 0)
         if self.accumulator is None and not self.envelope:

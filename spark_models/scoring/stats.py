@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+import operator
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -30,7 +31,7 @@ class ScoreStats:
     transfer_seconds: float = 0.0
 
     def __add__(self, other: ScoreStats) -> ScoreStats:
-        return ScoreStats(*(left + right for left, right in zip(astuple(self), astuple(other), strict=True)))
+        return ScoreStats(*map(operator.add, _figures(self), _figures(other)))
 
     def to_dict(self) -> dict[str, Any]:
         """The figures by name."""
@@ -80,3 +81,7 @@ class ScoreStats:
             ("coerce", self.coerce_seconds),
             ("transfer", self.transfer_seconds),
         ]
+
+
+_figures = operator.attrgetter(*(field.name for field in fields(ScoreStats)))
+"""The figures as a tuple; a batch's are added in a worker, and dataclasses.astuple would copy each of them deeply."""

@@ -73,8 +73,13 @@ def spark_udf(
     refuse_code(package, allow_code)
     bound = bind_params(package.model.signature, params) if params is not None else None
     zone = str(session.conf.get("spark.sql.session.timeZone"))
+    ref = place(session, package, expected_hash)
+    environment = None
+    if env_manager != "local":
+        # Made from the copy, whose bytes were hashed.
+        environment = place_environment(session, open_package(ref.driver_root), env_manager)
     scorer = BatchScorer(
-        package=place(session, package, expected_hash),
+        package=ref,
         plan=BindPlan(),
         result_type=wanted.in_zone(zone),
         method=method,
@@ -85,7 +90,7 @@ def spark_udf(
         on_error=on_error,
         splittable=is_split_invariant(package),
         accumulator=stats_accumulator(session),
-        environment=None if env_manager == "local" else place_environment(session, package, env_manager),
+        environment=environment,
     )
     matrix = bool(conf.get("matrix_input", False)) and method in (None, conf.get("predict_fn"))
     return ScoringUdf(scorer, str(uri), _inputs(package), matrix, choose_transport(transport))
@@ -137,7 +142,7 @@ class ScoringUdf:
 
         One array column costs the JVM and the worker less than its columns one by one: benchmarks/udf.py.
         """
-        plan = plan_for(self.schema, found, self.matrix)
+        plan = replace(plan_for(self.schema, found, self.matrix), guarded=True)
         if self.transport == "pandas" or not plan.doubles or len(bound) < 2:
             return replace(self.scorer, plan=plan), bound
         # Each is cast: an array of ints and floats would be one of floats, and ints beyond 2**24 lose digits.

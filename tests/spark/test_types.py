@@ -264,3 +264,19 @@ def test_without_signature_values_are_those_of_sparks_pandas_conversion(udf: Any
         "s": ("object", [{"p": 1, "q": "q"}]),
         "a": ("object", [1, 2]),
     }
+
+
+# --- inputs that are structs themselves
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("form", ["column", "name"])
+def test_an_input_may_be_a_struct(udf: Any, spark: Any, save: Any, beside: bool, form: str) -> None:
+    from spark_models.schema.datatypes import Object, Property
+
+    record = Object([Property("n", DataType.long), Property("t", DataType.string)])
+    inputs = {"r": ColSpec(record, "r")} | ({"x": "double"} if beside else {})
+    model = save(lambda frame: [repr(cell) for cell in frame["r"]], inputs)
+    table = spark.sql("select named_struct('n', 7L, 't', 'a') as r, 0.5D as x")
+    arguments = list(inputs) if form == "name" else [col(name) for name in inputs]
+    assert table.select(udf(model)(*arguments)).first()[0] == "{'n': 7, 't': 'a'}"

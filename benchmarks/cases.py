@@ -62,7 +62,7 @@ class Case:
         output = model.predict(frame.to_numpy() if self.form in ("matrix", "array") else frame)
         signature = infer_signature(inputs, output)
         example = inputs[:5] if self.example else None
-        if isinstance(model, LengthOfText | NamedColumns):
+        if isinstance(model, HasText | NamedColumns):
             spark_models.pyfunc.save_model(
                 package, python_model=ByName(model), signature=signature, input_example=example
             )
@@ -70,11 +70,11 @@ class Case:
             spark_models.sklearn.save_model(model, package, signature=signature, input_example=example)
 
 
-class LengthOfText:
-    """A model that is hardly more than the way to it: the length of each row's first text."""
+class HasText:
+    """A model that is hardly more than the way to it: whether a row has its first text."""
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
-        return frame["s0"].str.len().to_numpy("float64")
+        return frame["s0"].notna().to_numpy("float64")
 
 
 class NamedColumns:
@@ -130,8 +130,8 @@ def above_middle(frame: pd.DataFrame) -> np.ndarray:
     return (values > values.median()).to_numpy("float64")
 
 
-def length_of_text(frame: pd.DataFrame) -> Any:
-    return LengthOfText()
+def has_text(frame: pd.DataFrame) -> Any:
+    return HasText()
 
 
 def named_columns(frame: pd.DataFrame) -> Any:
@@ -150,7 +150,7 @@ def cases() -> Iterator[Case]:
     yield Case("linear-500", "logistic regression, 500 doubles", 160_000, doubles(500), logistic)
     yield Case("boosting-20", "gradient boosting, 20 doubles", 500_000, doubles(20), boosting)
     yield Case("outputs-10", "10 outputs as array<double>", 1_000_000, doubles(20), ten_outputs, result="array<double>")
-    yield Case("texts-10", "hardly a model, 10 texts", 1_000_000, texts(10), length_of_text, form="frame")
+    yield Case("texts-10", "hardly a model, 10 texts", 1_000_000, texts(10), has_text, form="frame")
     yield Case("named-20", "hardly a model, 20 doubles by name", 1_000_000, doubles(20), named_columns, form="frame")
     yield Case(
         "mixed", "one-hot pipeline, 5 texts and 10 doubles", 500_000, texts(5) | doubles(10), pipeline, form="frame"

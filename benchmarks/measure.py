@@ -17,7 +17,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
 TICKS = os.sysconf("SC_CLK_TCK")
 SETTLE = 0.05
 """A worker is still busy for some milliseconds when the job has all its rows."""
-PACKAGES = ("numpy", "pandas", "pyarrow", "pyspark", "scikit-learn", "mlflow", "spark-models")
+PACKAGES = ("numpy", "pandas", "pyarrow", "pyspark", "scikit-learn", "mlflow", "mlflow-skinny")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +107,18 @@ def measure_spark(run: Callable[[], object]) -> Usage:
 
 
 def measure_call(call: Callable[[], object], seconds: float = 0.2, samples: int = 15) -> list[float]:
-    """Seconds of one call in this process, as `samples` means over loops that take `seconds` together."""
+    """CPU seconds of one call in this process, as `samples` means over loops that take `seconds` together."""
     call()
-    start = time.perf_counter()
+    start = time.process_time()
     call()
-    once = max(time.perf_counter() - start, 1e-7)
+    once = max(time.process_time() - start, 1e-7)
     loops = max(1, round(seconds / samples / once))
     means = []
     for _ in range(samples):
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(loops):
             call()
-        means.append((time.perf_counter() - start) / loops)
+        means.append((time.process_time() - start) / loops)
     return means
 
 

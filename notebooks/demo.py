@@ -97,6 +97,9 @@ def main() -> int:
     print(f"\nThe scored table lies in {out / 'scored'}, the package in {package}.")
     if plot_histogram(counts, shares, out / "scores.png"):
         print(f"The histogram as a picture: {out / 'scores.png'}.")
+    print("Look into the package, and score its stored example again, here and in Spark:")
+    for verb in ("inspect", "verify"):
+        print(f"    {os.path.relpath(sys.executable)} -m spark_models {verb} -m {package}")
     if same != rows:
         print(f"{rows - same:,} answers differ from the model's own.", file=sys.stderr)
         return 1

@@ -38,12 +38,16 @@ def code_reasons(package: Package) -> tuple[str, ...]:
     return tuple(reasons)
 
 
+def code_allowed(allow_code: bool | None) -> bool:
+    """Whether code of packages may run: as the call says, else the environment, else yes."""
+    if allow_code is not None:
+        return allow_code
+    return os.environ.get(ALLOW_CODE_VARIABLE, "1").strip().lower() not in ("0", "false", "no")
+
+
 def refuse_code(package: Package, allow_code: bool | None) -> None:
     """Raises CodeNotAllowedError [CODE_NOT_ALLOWED] if loading runs code and neither call nor environment allows it."""
-    allowed = allow_code
-    if allowed is None:
-        allowed = os.environ.get(ALLOW_CODE_VARIABLE, "1").strip().lower() not in ("0", "false", "no")
-    if not allowed:
+    if not code_allowed(allow_code):
         reasons = code_reasons(package)
         if reasons != ():
             raise CodeNotAllowedError(str(package.root), reasons)

@@ -375,7 +375,11 @@ def _exact_split(frame: Any) -> dict[str, Any]:
 
 
 def _write(path: Path, body: Any) -> None:
-    path.write_text(json.dumps(body, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    try:
+        content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidExampleError("it holds text with a lone surrogate, which is no character") from error
+    path.write_bytes(content)
 
 
 def _read(path: Path) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from spark_models.errors import InvalidMLmodelError, InvalidSpecTypeError, NotAModelError
 from spark_models.package.example import read_example, read_predictions
 from spark_models.package.layout import MANIFEST, MLMODEL
-from spark_models.package.manifest import file_hash, manifest_text, parse_manifest
+from spark_models.package.manifest import file_hash, manifest_text, parse_manifest, read_manifest
 from spark_models.package.yaml_file import dump_yaml, read_yaml
 from spark_models.schema.schema import Schema
 from spark_models.schema.signature import ModelSignature
@@ -186,8 +186,9 @@ class Model:
         os.replace(stage, directory / MLMODEL)
         manifest = directory / MANIFEST
         if manifest.is_file():
-            sums = parse_manifest(manifest.read_text(), str(manifest))
-            manifest.write_text(manifest_text({**sums, MLMODEL: file_hash(directory / MLMODEL)}))
+            sums = parse_manifest(read_manifest(directory) or "", str(manifest))
+            renewed = manifest_text({**sums, MLMODEL: file_hash(directory / MLMODEL)})
+            manifest.write_text(renewed, encoding="utf-8")
 
     @classmethod
     def log(cls, artifact_path: str, flavor: Any, registered_model_name: str | None = None, **arguments: Any) -> Any:

@@ -19,7 +19,15 @@ from typing import Any
 
 from spark_models.errors import ShipError, UnsafeCacheError
 from spark_models.package.layout import MANIFEST
-from spark_models.package.manifest import IGNORED, check_hash, copy_verified, hash_of, read_manifest, verify_manifest
+from spark_models.package.manifest import (
+    CHUNK,
+    IGNORED,
+    check_hash,
+    copy_verified,
+    hash_of,
+    read_manifest,
+    verify_manifest,
+)
 from spark_models.package.reader import Package
 from spark_models.store.cache import entry, hold, is_full, scratch_directory
 from spark_models.store.paths import inside
@@ -108,7 +116,12 @@ def pack(root: Path, archive: Path, prefix: str = "") -> Path:
             folders[:] = sorted(name for name in folders if name != IGNORED)
             for name in sorted(files):
                 path = Path(folder, name)
-                target.write(path, prefix + path.relative_to(root).as_posix())
+                member = zipfile.ZipInfo.from_file(
+                    path, prefix + path.relative_to(root).as_posix(), strict_timestamps=False
+                )
+                # ZipFile.write does the same, eight kilobytes at a time.
+                with open(path, "rb") as reader, target.open(member, "w") as writer:
+                    shutil.copyfileobj(reader, writer, CHUNK)
     return archive
 
 
@@ -129,7 +142,7 @@ def unpack(archive: Path, target: Path) -> None:
                 path = inside(target, member.filename, archive.name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with source.open(member) as reader, open(path, "wb") as writer:
-                    shutil.copyfileobj(reader, writer, 1 << 20)
+                    shutil.copyfileobj(reader, writer, CHUNK)
                     if member.external_attr >> 16 & stat.S_IXUSR:
                         os.fchmod(writer.fileno(), 0o700)
     except (zipfile.BadZipFile, EOFError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from spark_models.scoring.stats import ScoreStats
 
 if TYPE_CHECKING:
     from spark_models.scoring.isolation.delivery import EnvironmentRef
+
+_log = logging.getLogger(__name__)
 
 Bind = Callable[[int, int], Any]
 """Gives the model's input for rows start to stop of a batch."""
@@ -58,8 +61,9 @@ class BatchScorer:
 
     `batch_rows` and `batch_bytes` bound what the model gets in one call; a batch from Spark is sliced to fit. By
     `on_error` "null" a row that can't be scored is null, by "fail" the job fails. With `envelope` each row is a struct
-    of the value, the error and, on its first row, the batch's stats; `accumulator` takes these too. With `environment`
-    the three steps happen in a process of that environment.
+    of the value, the error and, on its first row, the batch's stats; `accumulator` takes these too, and the executor's
+    log where the logger `spark_models` is at INFO. With `environment` the three steps happen in a process of that
+    environment.
     """
 
     package: PackageRef
@@ -104,7 +108,7 @@ class BatchScorer:
                 return values if stop - start == rows else pa.concat_arrays([values, values.slice(0, 0)])
 
             values, failures = self._in_slices(score, rows, batch.nbytes if self.batch_bytes is not None else 0)
-        if self.accumulator is None and not self.envelope:
+        if self.accumulator is None and not self.envelope and not _log.isEnabledFor(logging.INFO):
             return values
         stats = ScoreStats(
             rows=rows,
@@ -120,6 +124,7 @@ class BatchScorer:
         )
         if self.accumulator is not None:
             self.accumulator.add(stats)
+        _log.info("scored a batch: %s", stats.to_dict())
         clock.batch_done()
         return self._enveloped(values, failures, stats)
 

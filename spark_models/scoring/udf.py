@@ -77,7 +77,7 @@ def spark_udf(
     environment = None
     if env_manager != "local":
         # Made from the copy, whose bytes were hashed.
-        environment = place_environment(session, open_package(ref.driver_root), env_manager)
+        environment = place_environment(session, open_package(ref.driver_root), env_manager, allow_code)
     scorer = BatchScorer(
         package=ref,
         plan=BindPlan(),

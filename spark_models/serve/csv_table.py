@@ -19,9 +19,12 @@ from spark_models.schema.schema import Schema
 from spark_models.serve.body import Body, CsvTable
 
 MISSING = frozenset(
-    {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"},
+    [
+        *("", "NA", "N/A", "n/a", "#N/A", "#N/A N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan"),
+        *("NULL", "null", "None", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+    ]
 )
-"""What stands for a missing value where the signature has a number, boolean or datetime: pandas' own list, nearly.
+"""What stands for a missing value where the signature has a number, boolean or datetime: pandas' own list.
 In a text column only the empty field does: 'NA' is a country, 'null' and 'None' are names."""
 
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -93,10 +96,12 @@ def _frames(stream: Any, header: list[str], schema: Schema | None, rows: int | N
     if schema is not None and not schema.is_tensor_spec():
         kinds = _kinds(schema, header)
         texts = [name for name, kind in kinds.items() if not _is_number(kind)]
-        # Told of every column: a dict of pandas' own default for some of them is not to be had.
-        missing = {name: list(MISSING) for name in header}
-        missing.update({name: [""] for name in texts if kinds[name] is DataType.string})
-        options = {"dtype": dict.fromkeys(texts, str), "na_values": missing, "keep_default_na": False}
+        options["dtype"] = dict.fromkeys(texts, str)
+        strings = [name for name in texts if kinds[name] is DataType.string]
+        if strings != []:
+            # pandas has no way to keep its list for the other columns than to name them all.
+            missing = {name: [""] if name in strings else list(MISSING) for name in header}
+            options.update(na_values=missing, keep_default_na=False)
     frames = pd.read_csv(
         stream,
         header=None,

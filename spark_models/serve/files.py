@@ -80,6 +80,8 @@ def read_batches(
         body = parse_json(_content(source), orient)
         if body.form in TENSOR_FORMS:
             raise UnsupportedInputError(f"a body of tensors ({body.form!r})", "a table in split or records orientation")
+        if body.params is not None:
+            raise JsonBodyError("a file holds rows, and no 'params' of a call", "$.params")
         yield PayloadBinder(schema, place)(body.data)
     elif content_type == "parquet":
         typed = schema is None or not _has_fixed_axis(schema)

@@ -98,8 +98,8 @@ class PayloadBinder:
             problems.append(error)
             where = {label: position for position, label in enumerate(labels)}
             positions = tuple(where.get(name) for name in schema.input_names())
-        if isinstance(data, Table) and self._doubles and problems == [] and None not in positions:
-            matrix = _matrix(data.rows, len(labels))
+        if self._doubles and problems == [] and None not in positions:
+            matrix = _matrix(data.rows, len(labels)) if isinstance(data, Table) else _csv_matrix(data.frame)
             if matrix is not None:
                 return self._of_matrix(matrix, positions, labels)
         columns: list[Any] = []
@@ -148,6 +148,11 @@ def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Any:
     except OverflowError:
         return None
     return None if bool(np.isinf(matrix).any()) else matrix
+
+
+def _csv_matrix(frame: pd.DataFrame) -> Any:
+    """The frame as one matrix of doubles; None where a column, wanted or not, is none of numbers."""
+    return frame.to_numpy("float64") if all(dtype.kind in "fiu" for dtype in frame.dtypes) else None
 
 
 def _cast(values: Any, spec: ColSpec, label: object, data: Table | CsvTable) -> Any:

@@ -153,6 +153,7 @@ def spark_answers(
     The rows are spread over the session's cores: a model whose answers depend on the batch is found out. The session's
     time zone is UTC meanwhile, so that an instant's wall clock is what the model sees locally.
     """
+    from spark_models.scoring.arguments import quoted
     from spark_models.scoring.score import score
     from spark_models.scoring.session import session_or_local
 
@@ -174,7 +175,7 @@ def spark_answers(
                 expected_hash=expected_hash,
             )
             answers = [name for name in scored.columns if name not in frame.columns]
-            rows = sorted(scored.select(ROW, *[f"`{name}`" for name in answers]).collect(), key=lambda row: row[0])
+            rows = sorted(scored.select(ROW, *map(quoted, answers)).collect(), key=lambda row: row[0])
         finally:
             session.conf.set("spark.sql.session.timeZone", zone)
     if result_type.kind != "struct":

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spark_models.errors import ShipError
+from spark_models.errors import CodeNotAllowedError, ShipError
+from spark_models.package.audit import code_allowed
 from spark_models.package.reader import Package
 from spark_models.scoring.isolation.environments import FILES, build, link, python_of, recipe_of
 from spark_models.scoring.isolation.interpreters import Interpreter, find_interpreter
@@ -43,11 +44,11 @@ class EnvironmentRef:
         return self._unpacked(self.archive)
 
     def _unpacked(self, name: str) -> Path:
-        interpreter = find_interpreter(self.interpreter.version, [self.interpreter.executable, sys.executable])
-        if interpreter is None or interpreter.kind != self.interpreter.kind:
-            wanted = f"Python {self.interpreter.version} ({self.interpreter.kind})"
-            problem = f"its environment needs {wanted} on every host, and here is none on PATH"
-            raise ShipError(name, problem)
+        wanted = self.interpreter
+        interpreter = find_interpreter(wanted.version, [wanted.executable, sys.executable], wanted.kind)
+        if interpreter is None:
+            needed = f"Python {wanted.version} ({wanted.kind})"
+            raise ShipError(name, f"its environment needs {needed} on every host, and here is none on PATH")
         archive = delivered(name)
 
         def fill(stage: Path) -> None:
@@ -60,13 +61,16 @@ class EnvironmentRef:
         return python_of(host_entry(f"env-{key}", fill))
 
 
-def place_environment(spark: Any, package: Package, manager: str) -> EnvironmentRef:
+def place_environment(spark: Any, package: Package, manager: str, allow_code: bool | None = None) -> EnvironmentRef:
     """Builds a package's environment on the driver and puts it where the workers of a session find it.
 
     Raises:
+        CodeNotAllowedError: [CODE_NOT_ALLOWED] code of packages may not run; installing one may.
         EnvironmentNotBuiltError: [ENVIRONMENT_NOT_BUILT] it can't be built.
         InvalidEnvironmentError: [INVALID_ENVIRONMENT] the package's own files of it are broken.
     """
+    if not code_allowed(allow_code):
+        raise CodeNotAllowedError(str(package.root), ("its requirements are installed, which may run their code",))
     built = build(recipe_of(package, manager))
     archive = None if is_local(spark) else add_archive(spark, built.root / FILES, built.content_hash)
     return EnvironmentRef(built.content_hash, str(built.root), built.interpreter, archive)

@@ -40,14 +40,15 @@ def minor_version(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def find_interpreter(version: str, known: Iterable[str] = ()) -> Interpreter | None:
+def find_interpreter(version: str, known: Iterable[str] = (), kind: str | None = None) -> Interpreter | None:
     """The first Python of that major.minor version among `known` executables, the running one, PATH and uv's; or None.
 
-    A name on PATH may be a shim that fails: only running it tells.
+    `kind` asks for one that packages of that kind are for. A name on PATH may be a shim that fails: only running it
+    tells.
     """
     for executable in _candidates(version, known):
         found = _probed(executable)
-        if found is not None and found.version == version:
+        if found is not None and found.version == version and kind in (None, found.kind):
             return found
     return None
 

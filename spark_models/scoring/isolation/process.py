@@ -47,8 +47,7 @@ _GRACE_SECONDS = 5.0
 _LINE = 8192
 _WITHOUT_VALUES = re.compile(
     r"(Fatal Python error: .*|(?:Current thread|Thread) 0x.*|Traceback [(]most recent call last[)]:"
-    r"|  File \"[^\"]*\", line \d+,? in .*"
-    r"|Segmentation fault.*|Aborted.*|Killed|Bus error.*|terminate called .*"
+    r"|  File \"[^\"]*\", line \d+,? in .*|Segmentation fault.*|Aborted.*|Killed|Bus error.*|terminate called .*"
     r"|(?:free|malloc|realloc|munmap_chunk)\(\).*|double free .*|corrupted .*|lib(?:gomp|c\+\+abi|omp): [\w ]+"
     r"|[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt))(?::.*)?"
 )

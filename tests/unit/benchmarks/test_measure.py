@@ -84,9 +84,9 @@ def test_ratio_of_medians() -> None:
 
 def test_a_call_is_measured_as_many_times_as_asked() -> None:
     calls = []
-    samples = measure.measure_call(lambda: calls.append(time.sleep(0.001)), seconds=0.01, samples=5)
+    samples = measure.measure_call(lambda: calls.append(sum(range(10_000))), seconds=0.01, samples=5)
     assert len(samples) == 5
-    assert all(sample >= 0.001 for sample in samples)
+    assert all(sample > 0 for sample in samples)
     assert len(calls) >= 7
 
 

@@ -86,9 +86,8 @@ def test_each_help_has_examples_that_are_commands_with_known_options(name: str) 
     examples = re.findall(r"spark-models ([a-z-]+) (.*)", text.partition("Example")[2].partition("Options:")[0])
     assert name == "models" or examples != []
     for command, arguments in examples:
-        options = {
-            option for param in models.commands[command].params for option in [*param.opts, *param.secondary_opts]
-        }
+        params = models.commands[command].params
+        options = {option for param in params for option in [*param.opts, *param.secondary_opts]}
         assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", arguments.partition("|")[0])) <= options
 
 
@@ -194,8 +193,8 @@ def test_predict_without_rows_answers_none(package: Path, tmp_path: Path) -> Non
         (
             '{"instances": [[1, 2]]}',
             (
-                "[UNSUPPORTED_INPUT] The input is a body of tensors ('instances'); a table in split or records "
-                "orientation is expected.\n"
+                "[UNSUPPORTED_INPUT] The input is a body of tensors ('instances'); "
+                "a table in split or records orientation is expected.\n"
             ),
         ),
         ("oops", "[JSON_BODY] The input can't be read: it is no JSON (Expecting value).\nWhere: line 1, column 1\n"),

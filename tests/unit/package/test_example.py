@@ -28,6 +28,7 @@ from spark_models.package.example import decode_output, encode_output, read_exam
         {"x": 1, "y": np.ones(2)},
         [np.ones((2, 2))],
         pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")])),
+        {"x": "\ud800"},
     ],
 )
 def test_what_is_no_example(example: Any, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,22 @@ from pathlib import Path
 import pytest
 
 import spark_models
-from spark_models.errors import EnvironmentNotBuiltError, InvalidArgumentError, InvalidEnvironmentError, ShipError
+from spark_models.errors import (
+    CodeNotAllowedError,
+    EnvironmentNotBuiltError,
+    InvalidArgumentError,
+    InvalidEnvironmentError,
+    ManifestMismatchError,
+    ShipError,
+)
 from spark_models.package.manifest import hash_of, read_manifest, write_manifest
 from spark_models.package.reader import Package, open_package
 from spark_models.scoring.isolation import delivery, environments, interpreters
-from spark_models.scoring.isolation.delivery import EnvironmentRef
+from spark_models.scoring.isolation.delivery import EnvironmentRef, place_environment
 from spark_models.scoring.isolation.environments import Recipe, build, check_manager, link, masked, python_of, recipe_of
 from spark_models.scoring.isolation.interpreters import Interpreter, find_interpreter, minor_version
 from spark_models.scoring.isolation.wheel import Wheel, write_wheel
+from spark_models.scoring.place import pack
 
 RUNNING = minor_version(sys.version)
 MANAGER = "virtualenv" if interpreters.find_uv() is None else "uv"
@@ -145,6 +154,27 @@ def test_hashes_of_requirements_do_not_ask_for_ours(tmp_path: Path) -> None:
     assert steps == [(lines, ()), (("--extra-index-url https://example.org", wheel.requirement()), ("a==1",))]
 
 
+@pytest.mark.parametrize("change", ["changed", "added", "absent"])
+def test_a_namesake_is_not_taken_for_the_toolkit(tmp_path: Path, change: str) -> None:
+    """Another package may bring files of the name spark_models; an index may have a spark-models of its own."""
+    interpreter = Interpreter("/usr/bin/python3", "3.11", "linux-x86_64-cpython-311")
+    wheel = write_wheel(tmp_path)
+    packages = tmp_path / "files" / "lib" / "python3.11" / "site-packages"
+    with zipfile.ZipFile(wheel.path) as archive:
+        archive.extractall(packages)
+    write_manifest(tmp_path / "files")
+    environments._check_own(tmp_path / "files", interpreter, wheel)
+
+    own = packages / "spark_models"
+    if change == "absent":
+        (own / "errors.py").unlink()
+    else:
+        (own / ("errors.py" if change == "changed" else "evil.py")).write_text("")
+    write_manifest(tmp_path / "files")
+    with pytest.raises(EnvironmentNotBuiltError, match="the toolkit that was installed is not the running one"):
+        environments._check_own(tmp_path / "files", interpreter, wheel)
+
+
 # --- what can't be built
 
 
@@ -193,6 +223,15 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "GET https://bob:pass@example.org/a?x=1&api_key=k2 failed, t0ken was refused"
     hidden = masked(said, [line])
     assert hidden == "GET https://***@example.org/a?x=1&api_key=*** failed, *** was refused"
+
+
+def test_installing_is_running_code(package: Callable[..., Package], monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = package()
+    with pytest.raises(CodeNotAllowedError, match="its requirements are installed, which may run their code"):
+        place_environment(None, saved, MANAGER, allow_code=False)
+    monkeypatch.setenv("SPARK_MODELS_ALLOW_CODE", "0")
+    with pytest.raises(CodeNotAllowedError):
+        place_environment(None, saved, MANAGER)
 
 
 # --- interpreters
@@ -254,8 +293,6 @@ def test_the_drivers_environment_is_used_where_it_is_at_hand(built: tuple[Path, 
 def test_an_archive_is_unpacked_and_linked_to_a_python_of_the_host(
     built: tuple[Path, EnvironmentRef], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spark_models.scoring.place import pack
-
     root, ref = built
     archive = pack(root / "files", tmp_path / "archive.zip")
     root.rename(tmp_path / "of-the-driver")
@@ -273,9 +310,6 @@ def test_an_archive_is_unpacked_and_linked_to_a_python_of_the_host(
 def test_a_changed_archive_is_refused(
     built: tuple[Path, EnvironmentRef], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spark_models.errors import ManifestMismatchError
-    from spark_models.scoring.place import pack
-
     root, ref = built
     (root / "files" / "data" / "run.sh").write_text("#!/bin/sh\necho 9\n")
     pack(root / "files", tmp_path / "archive.zip")

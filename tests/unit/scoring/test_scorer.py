@@ -185,6 +185,16 @@ def test_stats_count_rows_and_the_load_once(ref: Any) -> None:
     assert (found.rows, found.batches, found.nulls, found.failed, found.loads) == (6, 2, 1, 1, 1)
 
 
+def test_stats_are_logged_where_the_log_is_wanted(ref: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The only way of a UDF's stats where there is no SparkContext."""
+    scorer(ref()).run(arrow(1, 2))
+    assert [record for record in caplog.records if "batch" in record.getMessage()] == []
+    caplog.set_level("INFO", logger="spark_models")
+    scorer(ref()).run(arrow(1, 2, 3))
+    (record,) = [record for record in caplog.records if "batch" in record.getMessage()]
+    assert record.getMessage().startswith("scored a batch: {'rows': 3, 'batches': 1, 'nulls': 0, 'failed': 0, ")
+
+
 def test_the_envelope_has_the_errors_by_row_and_the_stats_once(ref: Any) -> None:
     rows = scorer(ref(), envelope=True, on_error="null", splittable=True).run(arrow(1, -1, 2)).to_pylist()
     assert [row["value_0"] for row in rows] == [2.0, None, 4.0]

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pandas._libs.parsers import STR_NA_VALUES
 
 from spark_models.errors import DuplicateColumnsError, InputError, InvalidInputError
 from spark_models.schema.schema import Schema
 from spark_models.schema.specs import ColSpec
-from spark_models.serve.csv_table import csv_tables
+from spark_models.serve.csv_table import MISSING, csv_tables
 from spark_models.serve.payload import PayloadBinder, parse_csv
 
 
@@ -46,6 +47,13 @@ def test_only_an_empty_field_is_missing_text() -> None:
     frame = bind("country,x\nNA,NA\nnull,null\n,\n", schema)
     assert frame["country"].to_list() == ["NA", "null", None]
     assert frame["x"].isna().all()
+
+
+def test_what_stands_for_a_missing_number_is_what_pandas_takes_for_one() -> None:
+    assert frozenset(STR_NA_VALUES) == MISSING
+    text = "x,s\n" + "".join(f"{field},a\n" for field in sorted(MISSING))
+    for schema in (Schema([ColSpec("double", "x")]), Schema([ColSpec("double", "x"), ColSpec("string", "s")])):
+        assert bind(text, schema)["x"].isna().to_list() == [True] * len(MISSING)
 
 
 def test_the_index_that_pandas_writes_is_extra() -> None:

@@ -131,6 +131,14 @@ def test_the_text_of_each_refusal(content_type: str, text: bytes, said: str) -> 
     assert str(caught.value) == said
 
 
+def test_params_in_a_file_are_not_dropped_in_silence() -> None:
+    with pytest.raises(InputError) as caught:
+        list(read_batches(io.BytesIO(b'{"dataframe_records": [], "params": {"n": 1}}'), "json", None))
+    assert str(caught.value) == (
+        "[JSON_BODY] The input can't be read: a file holds rows, and no 'params' of a call.\nWhere: $.params"
+    )
+
+
 def test_an_unknown_content_type_is_refused() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         list(read_batches(io.BytesIO(b""), "xml", None))

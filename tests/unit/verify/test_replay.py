@@ -150,8 +150,8 @@ def test_what_spark_can_not_hold_is_left_out_with_its_reason(schema: Schema | No
         ),
         (
             (
-                "An exception was thrown.\n  File \"x.py\"\nKeyError: 'x'\n\nThe above\n"
-                "ValueError: no\n\n\tat org.x.Y\norg.apache.spark.SparkException: no"
+                "An exception was thrown.\n  File \"x.py\"\nKeyError: 'x'\n\nThe above\nValueError: no\n\n"
+                "\tat org.x.Y\norg.apache.spark.SparkException: no"
             ),
             "ValueError: no",
         ),

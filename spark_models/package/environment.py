@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from spark_models.errors import InvalidEnvironmentError
@@ -55,6 +56,32 @@ class Environment:
         if self.constraints != ():
             files[CONSTRAINTS] = "\n".join(self.constraints)
         return files
+
+
+def environment_files(
+    *,
+    default: Sequence[str],
+    conda_env: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    pip_requirements: Iterable[str] | str | os.PathLike[str] | None = None,
+    extra_pip_requirements: Iterable[str] | str | os.PathLike[str] | None = None,
+) -> Mapping[str, str]:
+    """The content of each environment file by its name; the arguments and errors are those of `build_environment`.
+
+    A flavor's default environment is made once in the life of the process.
+    """
+    if conda_env is None and pip_requirements is None and extra_pip_requirements is None:
+        return _default_files(tuple(default))
+    return build_environment(
+        default=default,
+        conda_env=conda_env,
+        pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements,
+    ).files()
+
+
+@lru_cache(maxsize=64)
+def _default_files(default: tuple[str, ...]) -> Mapping[str, str]:
+    return MappingProxyType(build_environment(default=default).files())
 
 
 def build_environment(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ CHUNK = 1 << 20
 MAX_FILES = 100_000
 IGNORED = "__pycache__"
 """Importing the code of a package leaves these folders in it; they are never packaged."""
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\\]")
+_OTHER_BYTES = re.compile("[\ud800-\udfff]")
+"""How Python shows the bytes of a name that is not UTF-8."""
 
 
 def package_files(root: Path) -> Iterator[tuple[str, Path]]:
@@ -28,30 +32,31 @@ def package_files(root: Path) -> Iterator[tuple[str, Path]]:
         InvalidPackageError: [INVALID_PACKAGE] it holds a link, a device, too many files, or a name not fit to print.
     """
     count = 0
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(str(root)):
         folders[:] = sorted(name for name in folders if name != IGNORED)
         for name in folders:
             if os.path.islink(os.path.join(folder, name)):
                 raise InvalidPackageError(_relative(root, folder, name), "a link has no place in a package")
         for name in sorted(files):
             relative = _relative(root, folder, name)
-            path = Path(folder, name)
             if relative == MANIFEST:
                 continue
             count += 1
             if count > MAX_FILES:
                 raise InvalidPackageError(str(root), f"it has more than {MAX_FILES} files")
-            if any(ord(character) < 32 for character in relative) or "\\" in relative:
+            if _UNPRINTABLE.search(relative) is not None:
                 raise InvalidPackageError(relative, "control characters and backslashes have no place in a file name")
-            if any(0xD800 <= ord(character) < 0xE000 for character in relative):  # how Python shows other bytes
+            if not relative.isascii() and _OTHER_BYTES.search(relative) is not None:
                 raise InvalidPackageError(ascii(relative), "a file name is not UTF-8")
+            path = os.path.join(folder, name)
             if not stat.S_ISREG(os.lstat(path).st_mode):
                 raise InvalidPackageError(relative, "a link or device has no place in a package")
-            yield relative, path
+            yield relative, Path(path)
 
 
 def _relative(root: Path, folder: str, name: str) -> str:
-    return Path(folder, name).relative_to(root).as_posix()
+    # Where os.walk starts it gives the root itself, and below it, paths that begin with it.
+    return Path(os.path.relpath(os.path.join(folder, name), root)).as_posix() if folder != str(root) else name
 
 
 def file_hash(path: Path) -> str:
@@ -102,7 +107,8 @@ def write_manifest(root: Path, known: Mapping[str, str] | None = None) -> str:
     """
     sums = dict(known or {})
     text = manifest_text({name: sums.get(name) or file_hash(path) for name, path in package_files(root)})
-    (root / MANIFEST).write_text(text, encoding="utf-8")
+    with open(root / MANIFEST, "wb", buffering=0) as stream:
+        stream.write(text.encode())
     return hash_of(text)
 
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from spark_models.errors import InvalidArgumentError, ModelPathExistsError
-from spark_models.package.environment import build_environment
+from spark_models.package.environment import environment_files
 from spark_models.package.example import save_example, save_predictions
 from spark_models.package.layout import CODE, CONDA, EXAMPLE_PREDICTIONS, MLMODEL, PYFUNC
 from spark_models.package.manifest import write_manifest
@@ -60,7 +60,7 @@ class PackageWriter:
             self.model.other["metadata"] = dict(metadata)
         if self.model.databricks_runtime is None:
             self.model.databricks_runtime = os.environ.get("DATABRICKS_RUNTIME_VERSION") or None
-        self._environment = build_environment(
+        self._environment_files = environment_files(
             default=requirements,
             conda_env=conda_env,
             pip_requirements=pip_requirements,
@@ -128,9 +128,10 @@ class PackageWriter:
 
     def write_mlmodel(self) -> None:
         """Writes `MLmodel` and the environment files as they stand, so that the staged package can be loaded."""
-        for name, text in {**self._environment.files(), MLMODEL: self.model.to_yaml()}.items():
+        for name, text in {**self._environment_files, MLMODEL: self.model.to_yaml()}.items():
             content = text.encode()
-            (self.root / name).write_bytes(content)
+            with open(self.root / name, "wb", buffering=0) as stream:
+                stream.write(content)
             self._sums[name] = hashlib.sha256(content).hexdigest()
 
     def __exit__(

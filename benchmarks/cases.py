@@ -17,7 +17,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 import spark_models.pyfunc
 import spark_models.sklearn
-from spark_models.models import infer_signature
+from spark_models.models import ModelSignature, infer_signature
+from spark_models.types.schema import ColSpec, DataType, Object, Property, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,12 @@ class Case:
     | --- | --- | --- |
     | matrix | one an input | matrix of doubles |
     | frame | one an input | DataFrame with their names |
-    | array | one, array<double> | matrix of doubles |
-    | struct | one, a struct | matrix of doubles |
+    | tensor | one, array<double> | matrix of doubles |
+    | lists | one, array<double> | DataFrame whose cells are lists |
+    | struct | one, a struct of the inputs | matrix of doubles |
+    | objects | one, a struct that is the one input | DataFrame whose cells are dicts |
+
+    The ways by hand make a matrix of lists and objects too.
     """
 
     name: str
@@ -50,24 +55,60 @@ class Case:
         flat = spark.range(0, rows, 1, partitions).selectExpr(
             *[f"{expression} as {name}" for name, expression in self.columns.items()]
         )
-        if self.form == "array":
+        if self.form in ("tensor", "lists"):
             return flat.selectExpr(f"array({', '.join(self.columns)}) as packed")
-        if self.form == "struct":
+        if self.form in ("struct", "objects"):
             return flat.selectExpr(f"struct({', '.join(self.columns)}) as packed")
         return flat
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether the table has one column that holds all inputs."""
+        return self.form not in ("matrix", "frame")
+
+    def inputs(self, frame: pd.DataFrame) -> Any:
+        """The rows of the flat frame as the package takes them."""
+        if self.form == "tensor":
+            return frame.to_numpy()
+        if self.form == "lists":
+            return pd.DataFrame({"packed": pd.Series(frame.to_numpy().tolist())})
+        if self.form == "objects":
+            return pd.DataFrame({"packed": frame.to_dict("records")})
+        return frame
+
+    def packaged(self, model: Any) -> Any:
+        """The model that is packaged: the one that the ways by hand call, or its like that takes lists or dicts."""
+        return FirstOfCell() if isinstance(model, FirstValue) else model
+
     def save(self, model: Any, frame: pd.DataFrame, package: Path) -> None:
         """Saves the model with a signature, as a user of spark-models does."""
-        inputs: Any = frame.to_numpy() if self.form == "array" else frame
-        output = model.predict(frame.to_numpy() if self.form in ("matrix", "array") else frame)
-        signature = infer_signature(inputs, output)
+        inputs, packaged = self.inputs(frame), self.packaged(model)
+        output = packaged.predict(frame.to_numpy() if self.form == "matrix" else inputs)
+        signature = infer_signature(frame if self.form == "objects" else inputs, output)
+        if self.form == "objects":  # which is declared: it is not guessed from dicts
+            fields = Object(tuple(Property(name, DataType.double) for name in frame))
+            signature = ModelSignature(Schema([ColSpec(fields, "packed")]), signature.outputs)
         example = inputs[:5] if self.example else None
-        if isinstance(model, HasText | NamedColumns):
-            spark_models.pyfunc.save_model(
-                package, python_model=ByName(model), signature=signature, input_example=example
-            )
+        if hasattr(packaged, "fit"):
+            spark_models.sklearn.save_model(packaged, package, signature=signature, input_example=example)
         else:
-            spark_models.sklearn.save_model(model, package, signature=signature, input_example=example)
+            spark_models.pyfunc.save_model(
+                package, python_model=ByName(packaged), signature=signature, input_example=example
+            )
+
+
+class FirstValue:
+    """A model that is hardly more than the way to it: the first input, of a matrix."""
+
+    def predict(self, matrix: np.ndarray) -> np.ndarray:
+        return matrix[:, 0]
+
+
+class FirstOfCell:
+    """The same of a column of lists or dicts."""
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        return np.array([next(iter(cell.values() if isinstance(cell, dict) else cell)) for cell in frame["packed"]])
 
 
 class HasText:
@@ -98,6 +139,12 @@ def doubles(count: int) -> dict[str, str]:
 
 
 def texts(count: int) -> dict[str, str]:
+    """Texts of which there are many: a batch hardly has one twice."""
+    return {f"s{at}": f"concat('customer ', id % {100_003 + at})" for at in range(count)}
+
+
+def kinds(count: int) -> dict[str, str]:
+    """Texts of which there are few."""
     return {f"s{at}": f"cast(id % {50 + at} as string)" for at in range(count)}
 
 
@@ -130,6 +177,10 @@ def above_middle(frame: pd.DataFrame) -> np.ndarray:
     return (values > values.median()).to_numpy("float64")
 
 
+def first_value(frame: pd.DataFrame) -> Any:
+    return FirstValue()
+
+
 def has_text(frame: pd.DataFrame) -> Any:
     return HasText()
 
@@ -140,8 +191,8 @@ def named_columns(frame: pd.DataFrame) -> Any:
 
 def cases() -> Iterator[Case]:
     """The grid, its first cases first."""
-    yield Case("linear-20", "logistic regression, 20 doubles", 4_000_000, doubles(20), logistic, short=True)
-    yield Case("pipeline", "one-hot pipeline, 10 texts", 500_000, texts(10), pipeline, form="frame", short=True)
+    yield Case("linear-20", "logistic regression, 20 doubles", 8_000_000, doubles(20), logistic, short=True)
+    yield Case("pipeline", "one-hot pipeline, 10 texts", 500_000, kinds(10), pipeline, form="frame", short=True)
     yield Case(
         "linear-20-bare", "as linear-20, saved without an example", 4_000_000, doubles(20), logistic, example=False
     )
@@ -153,10 +204,16 @@ def cases() -> Iterator[Case]:
     yield Case("texts-10", "hardly a model, 10 texts", 1_000_000, texts(10), has_text, form="frame")
     yield Case("named-20", "hardly a model, 20 doubles by name", 1_000_000, doubles(20), named_columns, form="frame")
     yield Case(
-        "mixed", "one-hot pipeline, 5 texts and 10 doubles", 500_000, texts(5) | doubles(10), pipeline, form="frame"
+        "mixed", "one-hot pipeline, 5 texts and 10 doubles", 500_000, kinds(5) | doubles(10), pipeline, form="frame"
     )
-    yield Case("array-20", "one array<double> of 20", 1_000_000, doubles(20), logistic, form="array")
-    yield Case("struct-20", "one struct of 20 doubles", 1_000_000, doubles(20), logistic, form="struct")
+    yield Case("tensor-20", "a tensor of 20 from one array<double>", 1_000_000, doubles(20), logistic, form="tensor")
+    yield Case(
+        "lists-20", "a column of lists from one array<double> of 20", 500_000, doubles(20), first_value, form="lists"
+    )
+    yield Case("struct-20", "20 doubles from one struct", 1_000_000, doubles(20), logistic, form="struct")
+    yield Case(
+        "objects-2", "a column of dicts from one struct of 2 doubles", 500_000, doubles(2), first_value, form="objects"
+    )
     yield Case("batch-1000", "as linear-20, Arrow batches of 1,000", 1_000_000, doubles(20), logistic, batch=1_000)
     yield Case(
         "batch-100000", "as linear-20, Arrow batches of 100,000", 4_000_000, doubles(20), logistic, batch=100_000

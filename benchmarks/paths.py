@@ -36,7 +36,7 @@ HAS_ARROW = hasattr(F, "arrow_udf")
 
 def scoring(spark: Any, case: Case, model: Any, package: Path) -> Iterator[tuple[str, Scored]]:
     """The ways that give the model's predictions."""
-    call = ["packed"] if case.form in ("array", "struct") else []
+    call = ["packed"] if case.is_packed else []
     ours = spark_models.pyfunc.spark_udf(spark, package, result_type=case.result)
     yield OURS, lambda df: df.select(ours(*map(F.col, call)).alias("p"))
     if HAS_ARROW:
@@ -55,7 +55,7 @@ def scoring(spark: Any, case: Case, model: Any, package: Path) -> Iterator[tuple
 def passing(case: Case) -> Iterator[tuple[str, Scored]]:
     """The ways that only move the columns to Python, and the first of them back."""
     yield TABLE, lambda df: df
-    if case.form in ("array", "struct"):
+    if case.is_packed:
         return
     kind = "string" if next(iter(case.columns)).startswith("s") else "double"
 
@@ -99,7 +99,8 @@ def pandas_by_hand(case: Case, model: Any) -> Any:
         return pd.Series(model.predict(struct.to_numpy()))
 
     matrix = from_columns_to_lists if case.result.startswith("array") else from_columns
-    by_form = {"matrix": matrix, "frame": from_frame, "array": from_array, "struct": from_struct}
+    by_form = {"matrix": matrix, "frame": from_frame}
+    by_form |= dict.fromkeys(("tensor", "lists"), from_array) | dict.fromkeys(("struct", "objects"), from_struct)
     return pandas_udf(by_form[case.form], case.result)
 
 
@@ -130,7 +131,8 @@ def arrow_by_hand(case: Case, model: Any) -> Any:
         return pa.array(model.predict(matrix))
 
     matrix = from_columns_to_lists if case.result.startswith("array") else from_columns
-    by_form = {"matrix": matrix, "frame": from_frame, "array": from_array, "struct": from_struct}
+    by_form = {"matrix": matrix, "frame": from_frame}
+    by_form |= dict.fromkeys(("tensor", "lists"), from_array) | dict.fromkeys(("struct", "objects"), from_struct)
     return F.arrow_udf(by_form[case.form], case.result)
 
 
@@ -159,18 +161,20 @@ def mlflow_udf(spark: Any, case: Case, model: Any, frame: pd.DataFrame, folder: 
     """MLflow's own, with what it needs installed beside us."""
     import mlflow
 
-    inputs: Any = frame.to_numpy() if case.form == "array" else frame
-    output = model.predict(frame.to_numpy() if case.form in ("matrix", "array") else frame)
+    inputs, packaged = case.inputs(frame), case.packaged(model)
+    output = packaged.predict(frame.to_numpy() if case.form == "matrix" else inputs)
     signature = mlflow.models.infer_signature(inputs, output)
-    if hasattr(model, "fit"):
-        mlflow.sklearn.save_model(model, folder, signature=signature)
+    if hasattr(packaged, "fit"):
+        mlflow.sklearn.save_model(packaged, folder, signature=signature)
     else:
         mlflow.pyfunc.save_model(
-            folder, python_model=_for_mlflow(mlflow.pyfunc.PythonModel, model), signature=signature
+            folder, python_model=_for_mlflow(mlflow.pyfunc.PythonModel, packaged), signature=signature
         )
     udf = mlflow.pyfunc.spark_udf(spark, str(folder), result_type=case.result, env_manager="local")
-    call = ["packed"] if case.form in ("array", "struct") else []
-    return MLFLOW, lambda df: df.select(udf(*map(F.col, call)).alias("p"))
+    call = [F.col("packed")] if case.is_packed else []
+    if case.form == "objects":  # a struct alone would be taken for the frame itself
+        call = [F.struct("packed")]
+    return MLFLOW, lambda df: df.select(udf(*call).alias("p"))
 
 
 def _for_mlflow(base: type, model: Any) -> Any:

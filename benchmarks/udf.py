@@ -29,7 +29,7 @@ examples:
   python benchmarks/udf.py                              all cases; writes docs/benchmarks/udf-spark-<version>.*
   python benchmarks/udf.py --short                      two cases, a minute or two; writes into build/benchmarks
   python benchmarks/udf.py --cases linear-20,linear-500 these anew, the file's other cases kept
-  python benchmarks/udf.py --mlflow                     MLflow's spark_udf too (it has to be installed)
+  python benchmarks/udf.py --mlflow                     MLflow's spark_udf too (it has to be installed, and skops)
 """
 PARTITIONS = 2
 """As many as cores: on Python 3.11 each task reads pyspark.zip's directory anew, which costs its worker 0.1 s."""

@@ -17,6 +17,7 @@ _NAMES = {
     "end_run": "spark_models.tracking",
     "infer_signature": "spark_models.bridge.infer",
     "load_model": "spark_models.pyfunc",
+    "progress": "spark_models.scoring.progress",
     "score": "spark_models.scoring.score",
     "spark_udf": "spark_models.scoring.udf",
     "start_run": "spark_models.tracking",

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pat
 
 from spark_models.bridge import numpy as numpy_bridge
-from spark_models.schema.datatypes import Array, ColumnType, DataType
+from spark_models.schema.datatypes import Array, ColumnType, DataType, Object
 
 
 def column_type(kind: pa.DataType) -> ColumnType | None:
@@ -98,13 +98,36 @@ def dense_values(column: pa.Array) -> Any:
     return column.to_numpy(zero_copy_only=False)
 
 
-def list_values(column: pa.Array) -> Any:
-    """A column of lists without null ones as an object array of Python lists."""
-    flat = column_values(column.flatten()).tolist()
-    stops = np.cumsum(column.value_lengths().to_numpy()).tolist()
-    values = np.empty(len(column), dtype=object)
-    values[:] = [flat[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
-    return values
+def filled_cells(column: pa.Array, kind: ColumnType) -> list[Any] | None:
+    """A column's values as Python's, lists and dicts as well, if it holds exactly `kind` and no null; else None.
+
+    Arrow makes such values one by one; here those of a field, or of all lists of a column, are made at once.
+
+    >>> filled_cells(pa.array([[1.5], [2.5, 3.5]]), Array(DataType.double))
+    [[1.5], [2.5, 3.5]]
+    """
+    if column.null_count > 0:
+        return None
+    if isinstance(kind, DataType):
+        fits = kind not in (DataType.datetime, DataType.binary) and column_type(column.type) == kind
+        return column_values(column).tolist() if fits else None
+    if isinstance(kind, Array) and _is_list(column.type):
+        flat = filled_cells(column.flatten(), kind.dtype)
+        if flat is None:
+            return None
+        stops = np.cumsum(column.value_lengths().to_numpy()).tolist()
+        return [flat[start:stop] for start, stop in zip([0, *stops], stops, strict=False)]
+    if isinstance(kind, Object) and pat.is_struct(column.type):
+        names = [field.name for field in column.type]
+        kinds = {prop.name: prop.dtype for prop in kind.properties}
+        if len(names) != len(kinds) or set(names) != set(kinds) or names == []:
+            return None
+        fields = [filled_cells(part, kinds[name]) for name, part in zip(names, column.flatten(), strict=True)]
+        filled = [field for field in fields if field is not None]
+        if len(filled) < len(fields):
+            return None
+        return [dict(zip(names, row, strict=True)) for row in zip(*filled, strict=True)]
+    return None
 
 
 def _is_list(kind: pa.DataType) -> bool:

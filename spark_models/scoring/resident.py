@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -37,9 +38,12 @@ def resident_model(ref: PackageRef, method: str | None = None) -> PyFuncModel:
             model = base.with_method(method)
             _models[(ref.content_hash, None)] = base
             _models[key] = model
+            # What is loaded stays: without it the looks for garbage, which rows of lists bring on, are shorter.
+            gc.freeze()
         _models.move_to_end(key)
         while len(_models) > MOST_MODELS:
             (dropped, _), least_used = _models.popitem(last=False)
+            gc.unfreeze()  # a model may refer to itself: only the collector can free it
             if all(content_hash != dropped for content_hash, _ in _models):
                 release(Path(least_used.uri))
         return model

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spark_models.bridge.arrow import column_values, dense_values, list_values
+from spark_models.bridge.arrow import column_values, dense_values, filled_cells
+from spark_models.schema.datatypes import Array, DataType, Map, Object, Property
 
 
 @pytest.mark.parametrize(
@@ -54,10 +55,12 @@ def test_other_columns_have_no_such_array(column: pa.Array) -> None:
     assert dense_values(column) is None
 
 
-@pytest.mark.parametrize("convert", [dense_values, list_values])
-def test_a_slice_of_a_column_is_its_own_rows(convert: Any) -> None:
+def test_a_slice_of_a_column_is_its_own_rows() -> None:
     column = pa.array([[1.5, 2.5], [3.5, 4.5], [5.5, 6.5]]).slice(1, 2)
-    assert [list(row) for row in convert(column)] == [[3.5, 4.5], [5.5, 6.5]]
+    assert dense_values(column).tolist() == [[3.5, 4.5], [5.5, 6.5]]
+    assert filled_cells(column, Array(DataType.double)) == [[3.5, 4.5], [5.5, 6.5]]
+    records = pa.array([{"a": 1}, {"a": 2}, {"a": 3}]).slice(1, 2)
+    assert filled_cells(records, Object((Property("a", DataType.long),))) == [{"a": 2}, {"a": 3}]
 
 
 def test_a_dense_array_is_a_view_of_the_column() -> None:
@@ -67,15 +70,51 @@ def test_a_dense_array_is_a_view_of_the_column() -> None:
     assert not values.flags.writeable
 
 
+NAMED = Object((Property("a", DataType.double), Property("b", Array(DataType.string))))
+
+
 @pytest.mark.parametrize(
-    "rows", [[[1, 2], [], [3]], [["a"], ["b", "c"]], [[True]], [[]], [], [[1.5, 2.5], [3.5, 4.5]]], ids=str
+    ("rows", "kind"),
+    [
+        ([[1, 2], [], [3]], Array(DataType.long)),
+        ([["a"], ["b", "c"]], Array(DataType.string)),
+        ([[True]], Array(DataType.boolean)),
+        ([[[1.5]], [[], [2.5, 3.5]]], Array(Array(DataType.double))),
+        ([{"a": 1.5, "b": []}, {"a": 2.5, "b": ["x", "y"]}], NAMED),
+        ([{"b": ["x"], "a": 1.5}], NAMED),
+        ([[{"a": 1.5, "b": ["x"]}], []], Array(NAMED)),
+    ],
+    ids=str,
 )
-def test_lists_are_lists_of_python_values(rows: list[Any]) -> None:
-    column = pa.array(rows, pa.list_(pa.float64()) if rows in ([], [[]]) else None)
-    values = list_values(column)
-    assert values.dtype == object
-    assert values.tolist() == column.to_pylist()
-    assert all(type(row) is list for row in values)
+def test_nested_values_are_made_of_python_values(rows: list[Any], kind: Any) -> None:
+    cells = filled_cells(pa.array(rows), kind)
+    assert cells == rows
+    assert repr(cells) == repr(pa.array(rows).to_pylist())
+
+
+def test_no_rows_have_no_cells() -> None:
+    assert filled_cells(pa.array([], pa.list_(pa.float64())), Array(DataType.double)) == []
+    assert filled_cells(pa.array([[]], pa.list_(pa.float64())), Array(DataType.double)) == [[]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind"),
+    [
+        ([[1], None], Array(DataType.long)),
+        ([[1, None]], Array(DataType.long)),
+        ([[1]], Array(DataType.double)),
+        ([[1]], NAMED),
+        ([{"a": 1.5}], NAMED),
+        ([{"a": 1.5, "b": [], "c": 1}], NAMED),
+        ([{"a": None, "b": []}, {"a": 1.5, "b": []}], NAMED),
+        ([{"a": 1.5, "c": []}], NAMED),
+        ([[b"x"]], Array(DataType.binary)),
+        ([{"k": 1}], Map(DataType.long)),
+    ],
+    ids=str,
+)
+def test_what_is_not_exactly_declared_is_looked_at_one_by_one(rows: list[Any], kind: Any) -> None:
+    assert filled_cells(pa.array(rows), kind) is None
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "Model": "spark_models.package.mlmodel",
     "ModelSignature": "spark_models.schema.signature",
+    "StatsObservation": "spark_models.scoring.observe",
     "active_run": "spark_models.tracking",
     "end_run": "spark_models.tracking",
     "infer_signature": "spark_models.bridge.infer",

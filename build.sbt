@@ -65,9 +65,11 @@ lazy val server = (project in file("jvm/server"))
     description := "The REST server and the command line; its fat jar holds everything",
     libraryDependencies ++= Seq(jetty, picocli, logging % Runtime),
     Compile / mainClass := Some("sparkmodels.cli.Main"),
+    Compile / packageBin / packageOptions += Package.ManifestAttributes("Implementation-Version" -> version.value),
     assembly / mainClass := Some("sparkmodels.cli.Main"),
     assembly / assemblyJarName := "spark-models.jar",
     assembly / test := {},
+    assembly / packageOptions += Package.ManifestAttributes("Implementation-Version" -> version.value),
     assembly / assemblyMergeStrategy := {
       // MLeap's registry of ops is in reference.conf, in several jars: one of them alone would know too few.
       case "reference.conf"                       => MergeStrategy.concat

@@ -2,10 +2,13 @@ package sparkmodels.scoring;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.concurrent.CancellationException;
 import sparkmodels.errors.InputException;
 import sparkmodels.errors.ModelException;
 import sparkmodels.errors.Names;
@@ -112,6 +115,7 @@ public interface Scorer extends AutoCloseable {
      * errors.
      *
      * @throws InputException a column is missing, so that no row can be scored
+     * @throws CancellationException the thread was interrupted before the last row
      */
     default Scored scoreTable(Table table) {
         int[] positions = Binding.positions(table.columns(), inputs(), "the table");
@@ -119,11 +123,14 @@ public interface Scorer extends AutoCloseable {
         List<List<Object>> rows = new ArrayList<>(table.rows().size());
         List<RowException> errors = new ArrayList<>();
         for (List<Object> row : table.rows()) {
+            if (Thread.currentThread().isInterrupted()) {
+                throw new CancellationException("the thread was interrupted after %d rows".formatted(rows.size()));
+            }
             try {
-                rows.add(java.util.Arrays.asList(scoreRow(Binding.pick(row, positions))));
+                rows.add(Arrays.asList(scoreRow(Binding.pick(row, positions))));
             } catch (RowException error) {
                 errors.add(error.at(rows.size()));
-                rows.add(java.util.Collections.nCopies(names.size(), null));
+                rows.add(Collections.nCopies(names.size(), null));
             }
         }
         return new Scored(new Table(names, rows), errors);

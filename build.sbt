@@ -11,6 +11,8 @@ val jackson = "com.fasterxml.jackson.core" % "jackson-databind" % "2.18.2"
 val yaml = "org.snakeyaml" % "snakeyaml-engine" % "2.9"
 val jetty = "org.eclipse.jetty" % "jetty-server" % "12.0.16"
 val picocli = "info.picocli" % "picocli" % "4.7.6"
+val jmh = "org.openjdk.jmh" % "jmh-core" % "1.37"
+val jmhProcessor = "org.openjdk.jmh" % "jmh-generator-annprocess" % "1.37" % Provided
 val logging = "org.slf4j" % "slf4j-simple" % "2.0.16"
 
 lazy val javaModule = Seq(
@@ -80,4 +82,18 @@ lazy val server = (project in file("jvm/server"))
         MergeStrategy.discard
       case _ => MergeStrategy.first
     }
+  )
+
+// Not part of `test` and `assembly`. scripts/jvm benchmarks/run, and "benchmarks/runMain sparkmodels.benchmarks.TenMillionRows"
+lazy val benchmarks = (project in file("jvm/benchmarks"))
+  .dependsOn(scoring % "compile->compile;compile->test")
+  .settings(javaModule)
+  .settings(
+    name := "spark-models-benchmarks",
+    publish / skip := true,
+    libraryDependencies ++= Seq(jmh, jmhProcessor),
+    // processing: JMH's processor claims its own annotations only.
+    Compile / compile / javacOptions := Seq("--release", "17", "-Xlint:all,-classfile,-processing", "-Werror", "-encoding", "UTF-8"),
+    Compile / mainClass := Some("org.openjdk.jmh.Main"),
+    run / fork := true
   )

@@ -13,6 +13,7 @@ val jetty = "org.eclipse.jetty" % "jetty-server" % "12.0.16"
 val picocli = "info.picocli" % "picocli" % "4.7.6"
 val jmh = "org.openjdk.jmh" % "jmh-core" % "1.37"
 val jmhProcessor = "org.openjdk.jmh" % "jmh-generator-annprocess" % "1.37" % Provided
+val onnxruntime = "com.microsoft.onnxruntime" % "onnxruntime" % "1.20.0"
 val logging = "org.slf4j" % "slf4j-simple" % "2.0.16"
 
 lazy val javaModule = Seq(
@@ -32,7 +33,7 @@ lazy val javaModule = Seq(
 )
 
 lazy val root = (project in file("."))
-  .aggregate(scoring, testkit, server)
+  .aggregate(scoring, testkit, server, onnx)
   .settings(
     name := "spark-models",
     target := baseDirectory.value / "jvm" / "target",
@@ -82,6 +83,16 @@ lazy val server = (project in file("jvm/server"))
         MergeStrategy.discard
       case _ => MergeStrategy.first
     }
+  )
+
+// Not in the fat jar: its native libraries are some hundred megabytes. On the class path, it is found by itself.
+lazy val onnx = (project in file("jvm/onnx"))
+  .dependsOn(scoring)
+  .settings(javaModule)
+  .settings(
+    name := "spark-models-onnx",
+    description := "Scores the onnx flavor",
+    libraryDependencies += onnxruntime
   )
 
 // Not part of `test` and `assembly`. scripts/jvm benchmarks/run, and "benchmarks/runMain sparkmodels.benchmarks.TenMillionRows"

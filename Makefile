@@ -9,7 +9,7 @@ MATRIX := spark35 spark42
 # What may differ between Spark versions: how columns are bound and typed, and what comes back.
 MATRIX_TESTS := $(addprefix tests/spark/test_,binding.py types.py results.py missing_values.py score.py map.py) tests/cases
 
-.PHONY: help environment java lint types imports check test matrix demo bench check-bench full lock clean
+.PHONY: help environment java jvm lint types imports check test matrix demo bench check-bench full lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -38,6 +38,14 @@ test: ## check, then the tests on Spark (without Java: skipped, or a failure whe
 	@scripts/java || [ "$${CI:-}" != true ]
 	@$(MAKE) --no-print-directory check
 	$(PYTEST) -m "spark and not slow"
+	@$(MAKE) --no-print-directory jvm
+
+jvm: ## the Java companion: compiled and tested, and its fat jar (without a JDK: skipped, or a failure where CI=true)
+	@if $${JAVA_HOME:+$$JAVA_HOME/bin/}javac -version >/dev/null 2>&1; then \
+	    scripts/jvm test assembly; \
+	else \
+	    echo "SKIPPED: the tests of jvm/, for there is no javac: install a JDK of 17 or newer"; [ "$${CI:-}" != true ]; \
+	fi
 
 matrix: environment java ## the tests on Spark again with the oldest and the newest Spark, and a short benchmark
 	@for name in $(MATRIX); do \
@@ -65,5 +73,5 @@ lock: environment ## the constraints files anew from pyproject.toml (ARGS=--upgr
 	scripts/lock $(ARGS)
 
 clean: ## removes the environments and whatever a run leaves
-	rm -rf .venv .venv-* dist build artifacts spark-warehouse metastore_db derby.log .hypothesis .*_cache
+	rm -rf .venv .venv-* dist build target jvm/target jvm/*/target project/target project/project artifacts spark-warehouse metastore_db derby.log .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,87 @@
+package sparkmodels.mleap;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.stream.Stream;
+import ml.combust.mleap.runtime.MleapContext;
+import ml.combust.mleap.runtime.frame.Transformer;
+import ml.combust.mleap.runtime.javadsl.BundleBuilder;
+import sparkmodels.errors.ModelException;
+import sparkmodels.packages.ModelPackage;
+import sparkmodels.packages.SafeArchive;
+import sparkmodels.scoring.Scorer;
+import sparkmodels.scoring.ScorerProvider;
+
+/** Loads the mleap flavor: a Bundle.ML directory, or a zip file of one, under the flavor's {@code model_data}. */
+public final class MleapProvider implements ScorerProvider {
+    /** Found as a service. */
+    public MleapProvider() {}
+
+    @Override
+    public String flavor() {
+        return "mleap";
+    }
+
+    @Override
+    public Scorer load(ModelPackage model) {
+        Map<String, Object> attributes = model.requireFlavor(flavor());
+        if (!(attributes.get("model_data") instanceof String data)) {
+            throw new ModelException("INVALID_MLMODEL", "The mleap flavor has no 'model_data'", model.root().resolve("MLmodel").toString());
+        }
+        Path bundle = model.inside(data, "model_data of the mleap flavor");
+        if (Files.isDirectory(bundle)) {
+            return new MleapScorer(model, transformer(bundle, bundle, model), bundle);
+        }
+        if (!Files.isRegularFile(bundle)) {
+            throw new ModelException("INVALID_PACKAGE", "The bundle is missing", bundle.toString());
+        }
+        return unpacked(bundle, model);
+    }
+
+    private static Scorer unpacked(Path archive, ModelPackage model) {
+        Path folder = null;
+        try {
+            folder = Files.createTempDirectory("spark-models-bundle");
+            SafeArchive.extract(archive, folder, model.limits());
+            return new MleapScorer(model, transformer(folder, archive, model), archive);
+        } catch (IOException error) {
+            throw new ModelException("INVALID_PACKAGE", "The bundle can't be unpacked", archive.toString(), "", error);
+        } finally {
+            if (folder != null) {
+                delete(folder);
+            }
+        }
+    }
+
+    private static Transformer transformer(Path folder, Path place, ModelPackage model) {
+        MleapContext context = Context.SHARED;
+        BundleCheck.check(folder, place, context.bundleRegistry(), model.limits());
+        try {
+            return new BundleBuilder().load(folder.toFile(), context).root();
+        } catch (Exception | StackOverflowError | AssertionError error) {
+            // Scala's exceptions are not declared: what MLeap throws for a broken file may be of any class.
+            throw new ModelException(
+                    "INVALID_BUNDLE", "MLeap can't load the bundle (" + error.getClass().getSimpleName() + ")", place.toString(), "save the model again", error);
+        }
+    }
+
+    private static void delete(Path folder) {
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        } catch (IOException error) {
+            throw new ModelException("INVALID_PACKAGE", "The unpacked bundle can't be removed", folder.toString(), "", error);
+        }
+    }
+
+    /** Made when the first bundle is loaded: it reads the registry of ops, which takes a second. */
+    private static final class Context {
+        static final MleapContext SHARED = MleapContext.defaultContext();
+
+        private Context() {}
+    }
+}

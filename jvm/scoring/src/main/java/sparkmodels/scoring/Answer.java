@@ -1,0 +1,39 @@
+package sparkmodels.scoring;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import sparkmodels.packages.Json;
+import sparkmodels.packages.Table;
+
+/** Outputs as JSON. */
+public final class Answer {
+    private Answer() {}
+
+    /** A list of values for one column, of records for several; NaN and infinities are null. */
+    public static String of(Table outputs) {
+        return Json.write(values(outputs));
+    }
+
+    /** As {@link #of}, under {@code "predictions"}. */
+    public static String wrapped(Table outputs) {
+        return Json.write(Map.of("predictions", values(outputs)));
+    }
+
+    private static List<Object> values(Table outputs) {
+        List<Object> values = new ArrayList<>(outputs.rows().size());
+        for (List<Object> row : outputs.rows()) {
+            if (row.size() == 1) {
+                values.add(row.get(0));
+            } else {
+                Map<String, Object> record = new LinkedHashMap<>();
+                for (int at = 0; at < row.size(); at++) {
+                    record.put(outputs.columns().get(at), row.get(at));
+                }
+                values.add(record);
+            }
+        }
+        return values;
+    }
+}

@@ -1,0 +1,61 @@
+package sparkmodels.scoring;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import sparkmodels.errors.InputException;
+import sparkmodels.errors.Names;
+
+/** Which given column is which input. */
+final class Binding {
+    private Binding() {}
+
+    /**
+     * The position of each input among the given columns; -1 for one that is absent and may be. Columns match by exact
+     * name, and extra ones are ignored; without names they match by position.
+     */
+    static int[] positions(List<String> given, List<Field> inputs, String place) {
+        if (given.isEmpty()) {
+            int[] positions = new int[inputs.size()];
+            for (int at = 0; at < positions.length; at++) {
+                positions[at] = at;
+            }
+            return positions;
+        }
+        Map<String, Integer> places = new HashMap<>();
+        for (int at = 0; at < given.size(); at++) {
+            if (places.putIfAbsent(given.get(at), at) != null && inputs.stream().map(Field::name).anyMatch(given.get(at)::equals)) {
+                throw new InputException("DUPLICATE_COLUMNS", "The column '" + given.get(at) + "' is given twice", place, "drop one of them");
+            }
+        }
+        List<String> missing = new ArrayList<>();
+        int[] positions = new int[inputs.size()];
+        for (int at = 0; at < positions.length; at++) {
+            Field field = inputs.get(at);
+            positions[at] = places.getOrDefault(field.name(), -1);
+            if (positions[at] < 0 && !field.nullable()) {
+                missing.add(field.name());
+            }
+        }
+        if (!missing.isEmpty()) {
+            String hint = missing.stream()
+                    .flatMap(name -> Names.alike(name, given).map(alike -> "rename '%s' to '%s'".formatted(alike, name)).stream())
+                    .collect(Collectors.joining(", "));
+            throw new InputException("MISSING_COLUMNS", "Model is missing inputs " + Names.listed(missing), place + ", which has " + Names.listed(given), hint);
+        }
+        return positions;
+    }
+
+    static Object[] pick(List<Object> row, int[] positions) {
+        Object[] values = new Object[positions.length];
+        for (int at = 0; at < values.length; at++) {
+            if (positions[at] >= row.size()) {
+                throw new InputException("COLUMN_COUNT", "A row has %d values where %d are needed".formatted(row.size(), positions.length), "the table");
+            }
+            values[at] = positions[at] < 0 ? null : row.get(positions[at]);
+        }
+        return values;
+    }
+}

@@ -1,0 +1,31 @@
+package sparkmodels.cli;
+
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+import sparkmodels.packages.ModelPackage;
+import sparkmodels.scoring.Scorer;
+
+/** The package that a command works on. */
+final class ModelOption {
+    @Option(names = {"-m", "--model"}, required = true, paramLabel = "DIR", description = "The package.")
+    private Path root;
+
+    @Option(names = "--no-verify-manifest", description = "Don't compare the files with the manifest.")
+    private boolean unverified;
+
+    ModelPackage open() {
+        return open(root, unverified);
+    }
+
+    Scorer scorer(ModelPackage model) {
+        return Scorer.load(model);
+    }
+
+    static ModelPackage open(Path root, boolean unverified) {
+        ModelPackage model = ModelPackage.open(root);
+        if (!unverified) {
+            model.verifyManifest();
+        }
+        return model;
+    }
+}

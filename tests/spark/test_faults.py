@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def test_a_copy_that_has_gone_from_the_cache_is_said(udf: Any, rows: Any, save: 
     model = save(lambda frame: frame["x"], {"x": "double"})
     predicted = udf(model, "double")
     copy = Path(predicted.scorer.package.driver_root)
-    copy.rename(copy.with_name("gone"))
+    copy.rename(copy.with_name(f"gone-{time.time_ns()}"))  # once a transport
     text = failure(rows.select(predicted("x")))
     assert "[SHIP_FAILED] " in text
     assert f"{copy} is not on this host" in text

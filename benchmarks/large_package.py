@@ -179,7 +179,7 @@ def first_row(spark: Any, rows: Any, package: Path, hidden: bool) -> float:
         if hidden:
             cache = Path(os.environ["SPARK_MODELS_CACHE"])
             cache.rename(cache.with_name(f"hidden-{os.urandom(8).hex()}"))
-        # Not first(): where Spark stops before a partition's end it ends the Python worker, and the next one starts cold.
+        # Not first(): where Spark stops within a partition it ends the Python worker, and the next one starts cold.
         assert len(rows.select(predict("x")).collect()) == ROWS
 
     return timed(run)

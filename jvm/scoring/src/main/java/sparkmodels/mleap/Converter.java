@@ -10,6 +10,8 @@ import ml.combust.mleap.core.types.ScalarType;
 import ml.combust.mleap.core.types.TensorType;
 import ml.combust.mleap.tensor.DenseTensor;
 import scala.collection.JavaConverters;
+import scala.collection.Seq;
+import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 import sparkmodels.errors.ModelException;
 import sparkmodels.errors.RowException;
@@ -20,12 +22,15 @@ import sparkmodels.scoring.SignatureType;
  * brings it there (numbers and booleans to double, and to text where a stage indexes them as text).
  */
 final class Converter {
+    private static final ClassTag<Object> DOUBLE = ClassTag$.MODULE$.apply(double.class);
+
     private final String field;
     private final Optional<String> declared;
     private final boolean nullable;
     private final String shape;
     private final String base;
     private final int size;
+    private final Seq<Object> dimensions;
 
     /**
      * The converter of an input.
@@ -41,6 +46,7 @@ final class Converter {
         this.shape = type == null ? "unused" : type instanceof ScalarType ? "scalar" : type instanceof ListType ? "list" : type instanceof TensorType ? "tensor" : "other";
         this.base = type == null ? "" : type.base().toString();
         this.size = type instanceof TensorType tensor ? length(tensor) : -1;
+        this.dimensions = dimensions(Math.max(size, 0));
         if (shape.equals("other") || shape.equals("tensor") && !base.equals("double")) {
             throw new ModelException("UNSUPPORTED_INPUT", "The input '%s' is of a type that is not scored here: %s of %s".formatted(field, type.simpleString(), base), place);
         }
@@ -52,6 +58,10 @@ final class Converter {
             return -1;
         }
         return (Integer) type.dimensions().get().head();
+    }
+
+    private static Seq<Object> dimensions(int length) {
+        return JavaConverters.asScalaBufferConverter(List.<Object>of(length)).asScala().toList();
     }
 
     /** The type in words. */
@@ -166,7 +176,7 @@ final class Converter {
         if (size >= 0 && values.length != size) {
             throw RowException.ofField("TENSOR_SHAPE", "A vector has %d elements where the model takes %d".formatted(values.length, size), field, "");
         }
-        return new DenseTensor<Object>(values, JavaConverters.asScalaBufferConverter(List.<Object>of(values.length)).asScala().toList(), ClassTag$.MODULE$.apply(double.class));
+        return new DenseTensor<>(values, values.length == size ? dimensions : dimensions(values.length), DOUBLE);
     }
 
     /** Spark's own JSON of a sparse vector: {@code {"size", "indices", "values"}}; of a dense one {@code {"values"}}. */

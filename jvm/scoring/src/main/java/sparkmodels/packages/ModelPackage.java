@@ -1,10 +1,13 @@
 package sparkmodels.packages;
 
+import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.LocalDateTime;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import sparkmodels.errors.ModelException;
@@ -163,7 +166,7 @@ public final class ModelPackage {
             if (!absolute && path.startsWith(base) && (!Files.exists(path) || path.toRealPath().startsWith(base.toRealPath()))) {
                 return path;
             }
-        } catch (java.io.IOException | java.nio.file.InvalidPathException error) {
+        } catch (IOException | InvalidPathException error) {
             throw new ModelException("PATH_ESCAPES", "The path can't be followed", what, "", error);
         }
         throw new ModelException("PATH_ESCAPES", "'" + relative + "' leads out of the package", what);
@@ -176,5 +179,19 @@ public final class ModelPackage {
      */
     public String verifyManifest() {
         return Manifest.verify(root, limits);
+    }
+
+    /**
+     * The content hash, which must be the expected one: a manifest tells what was saved, the pin tells by whom it is known.
+     *
+     * @param expected in hexadecimal, with or without {@code sha256:} before it
+     * @throws ModelException [HASH_MISMATCH] it is another; [MANIFEST_MISMATCH] files were changed, added or removed
+     */
+    public String verifyManifest(String expected) {
+        String found = verifyManifest();
+        if (!found.equals(expected.toLowerCase(Locale.ROOT).replaceFirst("^sha256:", ""))) {
+            throw new ModelException("HASH_MISMATCH", "The content hash is " + found + ", not the expected one", root.toString());
+        }
+        return found;
     }
 }

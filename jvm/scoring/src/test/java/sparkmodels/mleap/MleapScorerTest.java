@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import sparkmodels.errors.InputException;
 import sparkmodels.errors.RowException;
+import sparkmodels.fixtures.Bundle;
 import sparkmodels.fixtures.Packages;
 import sparkmodels.packages.Table;
 import sparkmodels.scoring.Field;
@@ -172,6 +173,16 @@ final class MleapScorerTest {
         Scorer scorer = Scorer.open(Packages.forest(root, 20));
         RowException error = assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {new double[] {1, 2, 3}}));
         assertEquals("TENSOR_SHAPE", error.code());
+    }
+
+    @Test
+    void skippedRows() {
+        Packages.mlmodel(root, "");
+        new Bundle(root.resolve("mleap/model")).indexer("city", "cityIndex", "skip", "Rome").write();
+        Scorer scorer = Scorer.open(root);
+        assertEquals(0.0, scorer.scoreRow(new Object[] {"Rome"})[0]);
+        RowException error = assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {"Oslo"}));
+        assertEquals("INVALID_INPUT", error.code());
     }
 
     @Test

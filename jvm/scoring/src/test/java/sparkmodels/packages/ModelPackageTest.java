@@ -139,7 +139,9 @@ final class ModelPackageTest {
     void manifest() throws Exception {
         Packages.small(root);
         Packages.writeManifest(root);
-        assertEquals(64, ModelPackage.open(root).verifyManifest().length());
+        String hash = ModelPackage.open(root).verifyManifest();
+        assertEquals(hash, ModelPackage.open(root).verifyManifest("sha256:" + hash));
+        assertEquals("HASH_MISMATCH", assertThrows(ModelException.class, () -> ModelPackage.open(root).verifyManifest("0".repeat(64))).code());
         Files.writeString(root.resolve("mleap/model/bundle.json"), " ", java.nio.file.StandardOpenOption.APPEND);
         Files.writeString(root.resolve("new.txt"), "");
         ModelException error = assertThrows(ModelException.class, () -> ModelPackage.open(root).verifyManifest());

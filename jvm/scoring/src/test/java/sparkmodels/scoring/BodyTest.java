@@ -32,7 +32,7 @@ final class BodyTest {
     @ParameterizedTest
     @ValueSource(strings = {
         "", "{", "1", "{}", "[1]", "{\"data\": 1}", "{\"columns\": [\"a\"], \"data\": [[1, 2]]}", "{\"inputs\": {\"a\": [1], \"b\": []}}", "[] []",
-        "{\"data\": [], \"data\": []}", "[{\"a\": NaN}]"
+        "{\"data\": [], \"data\": []}", "[{\"a\": NaN}]", "[{\"a\": 1e400}]"
     })
     void brokenBodies(String text) {
         assertEquals("JSON_BODY", assertThrows(InputException.class, () -> Body.json(text)).code());

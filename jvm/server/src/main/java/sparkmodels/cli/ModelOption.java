@@ -13,19 +13,20 @@ final class ModelOption {
     @Option(names = "--no-verify-manifest", description = "Don't compare the files with the manifest.")
     private boolean unverified;
 
+    @Option(names = "--expected-hash", paramLabel = "SHA256", description = "Refuse a package of another content hash.")
+    private String expectedHash;
+
     ModelPackage open() {
-        return open(root, unverified);
+        ModelPackage model = ModelPackage.open(root);
+        if (expectedHash != null) {
+            model.verifyManifest(expectedHash);
+        } else if (!unverified) {
+            model.verifyManifest();
+        }
+        return model;
     }
 
     Scorer scorer(ModelPackage model) {
         return Scorer.load(model);
-    }
-
-    static ModelPackage open(Path root, boolean unverified) {
-        ModelPackage model = ModelPackage.open(root);
-        if (!unverified) {
-            model.verifyManifest();
-        }
-        return model;
     }
 }

@@ -31,7 +31,8 @@ final class Verify implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ModelPackage model = ModelOption.open(root, false);
+        ModelPackage model = ModelPackage.open(root);
+        model.verifyManifest();
         GoldenCases golden = cases == null ? GoldenCases.of(model) : GoldenCases.read(cases);
         try (Scorer scorer = Scorer.load(model)) {
             List<Conflict> conflicts = golden.conflicts(scorer, tolerance);

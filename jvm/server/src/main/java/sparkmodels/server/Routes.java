@@ -19,6 +19,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
@@ -35,6 +36,8 @@ import sparkmodels.scoring.Scorer;
 final class Routes extends Handler.Abstract {
     private static final String JSON = "application/json";
     private static final String CSV = "text/csv";
+    /** Bodies of the largest size that are held at once, as the Python server has it. */
+    private static final int BODIES_HELD = 4;
     private static final Map<String, String> METHODS =
             Map.of("/invocations", "POST", "/ping", "GET", "/health", "GET", "/version", "GET", "/metrics", "GET");
 
@@ -46,6 +49,7 @@ final class Routes extends Handler.Abstract {
     private final Set<String> hosts;
     private final Metrics metrics = new Metrics();
     private final AtomicInteger bodies = new AtomicInteger();
+    private final AtomicLong held = new AtomicLong();
 
     Routes(Scorer scorer, String version, ServerOptions options, ExecutorService pool, ScheduledExecutorService clock) {
         this.scorer = scorer;
@@ -91,7 +95,7 @@ final class Routes extends Handler.Abstract {
             throw HttpError.queueFull(options.queue());
         }
         reply.onEnd(bodies::decrementAndGet);
-        String body = body(request);
+        String body = body(request, reply);
         try {
             Future<?> task = pool.submit(() -> score(body, csv, reply));
             ScheduledFuture<?> alarm = clock.schedule(() -> {
@@ -127,9 +131,15 @@ final class Routes extends Handler.Abstract {
         return type;
     }
 
-    private String body(Request request) {
+    private String body(Request request, Reply reply) {
         if (request.getLength() > options.maxBody()) {
             throw HttpError.tooLarge(options.maxBody());
+        }
+        // A length that is not told may be any.
+        long reserved = request.getLength() < 0 ? options.maxBody() : request.getLength();
+        reply.onEnd(() -> held.addAndGet(-reserved));
+        if (held.addAndGet(reserved) > BODIES_HELD * (long) options.maxBody()) {
+            throw HttpError.queueFull(bodies.get());
         }
         try (InputStream stream = Content.Source.asInputStream(request)) {
             byte[] bytes = stream.readNBytes(options.maxBody() + 1);

@@ -33,7 +33,7 @@ public final class OnnxProvider implements ScorerProvider {
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
             // The caller's threads score rows side by side: threads of the session's own would only add to them.
             options.setIntraOpNumThreads(1);
-            OrtSession session = OrtEnvironment.getEnvironment().createSession(file.toString(), options);
+            OrtSession session = OrtEnvironment.getEnvironment().createSession(model.read(file), options);
             return new OnnxScorer(session, model, file);
         } catch (OrtException error) {
             throw new ModelException("INVALID_MODEL", "ONNX Runtime can't load the model", file.toString(), "", error);

@@ -1,15 +1,20 @@
 package sparkmodels.packages;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.LocalDateTime;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.stream.Stream;
 import sparkmodels.errors.ModelException;
 import sparkmodels.errors.Names;
 
@@ -18,7 +23,7 @@ import sparkmodels.errors.Names;
  *
  * <pre>{@code
  * ModelPackage model = ModelPackage.open(Path.of("models/churn"));   // reads MLmodel
- * model.verifyManifest();                                            // reads every byte
+ * model = model.verified();                                          // reads every byte; what is loaded later must be the same
  * model.signature();                                                 // what it takes and gives
  * model.flavor("mleap");                                             // how it can be loaded
  * }</pre>
@@ -29,11 +34,14 @@ public final class ModelPackage {
     private final Path root;
     private final Limits limits;
     private final Map<String, Object> entries;
+    /** By path; empty unless they were verified. */
+    private final SortedMap<String, String> sums;
 
-    private ModelPackage(Path root, Limits limits, Map<String, Object> entries) {
+    private ModelPackage(Path root, Limits limits, Map<String, Object> entries, SortedMap<String, String> sums) {
         this.root = root;
         this.limits = limits;
         this.entries = entries;
+        this.sums = sums;
     }
 
     /**
@@ -51,11 +59,15 @@ public final class ModelPackage {
         if (!Files.isRegularFile(file)) {
             throw new ModelException("NOT_A_MODEL", "There is no MLmodel file", root.toString(), "name the directory that holds it");
         }
-        Map<String, Object> entries = Yaml.mapping(Json.text(file, limits.yamlBytes()), file.toString(), limits);
+        return new ModelPackage(root, limits, entries(Json.text(file, limits.yamlBytes()), file, limits), Collections.emptySortedMap());
+    }
+
+    private static Map<String, Object> entries(String text, Path file, Limits limits) {
+        Map<String, Object> entries = Yaml.mapping(text, file.toString(), limits);
         if (!(entries.get("flavors") instanceof Map<?, ?> flavors) || !flavors.values().stream().allMatch(Map.class::isInstance)) {
             throw new ModelException("INVALID_MLMODEL", "It has no mapping 'flavors' of names to attributes", file.toString());
         }
-        return new ModelPackage(root, limits, entries);
+        return entries;
     }
 
     /** The package that an {@code MLmodel} file belongs to; the same as {@link #open(Path)} of its directory. */
@@ -173,25 +185,89 @@ public final class ModelPackage {
     }
 
     /**
-     * The content hash, after every file was compared with the manifest.
+     * The same package, after every file was compared with its manifest. What is read of it from now on must be what was
+     * compared.
      *
      * @throws ModelException [MANIFEST_MISMATCH] files were changed, added or removed
      */
-    public String verifyManifest() {
-        return Manifest.verify(root, limits);
+    public ModelPackage verified() {
+        SortedMap<String, String> found = Manifest.verify(root, limits);
+        Path file = root.resolve(MLMODEL);
+        String text = Json.text(file, limits.yamlBytes());
+        if (!Manifest.sum(text.getBytes(StandardCharsets.UTF_8)).equals(found.get(MLMODEL))) {
+            throw changed(file);
+        }
+        return new ModelPackage(root, limits, entries(text, file, limits), found);
     }
 
     /**
-     * The content hash, which must be the expected one: a manifest tells what was saved, the pin tells by whom it is known.
+     * The same as {@link #verified()}, of a package whose content hash must be this one. A manifest tells what was saved;
+     * only a pin tells that it is the package that was meant.
      *
-     * @param expected in hexadecimal, with or without {@code sha256:} before it
+     * @param hash in hexadecimal, with or without {@code sha256:} before it
      * @throws ModelException [HASH_MISMATCH] it is another; [MANIFEST_MISMATCH] files were changed, added or removed
      */
-    public String verifyManifest(String expected) {
-        String found = verifyManifest();
-        if (!found.equals(expected.toLowerCase(Locale.ROOT).replaceFirst("^sha256:", ""))) {
-            throw new ModelException("HASH_MISMATCH", "The content hash is " + found + ", not the expected one", root.toString());
+    public ModelPackage verified(String hash) {
+        ModelPackage found = verified();
+        if (!found.contentHash().equals(hash.toLowerCase(Locale.ROOT).replaceFirst("^sha256:", ""))) {
+            throw new ModelException("HASH_MISMATCH", "The content hash is " + found.contentHash() + ", not the expected one", root.toString());
         }
         return found;
+    }
+
+    /** The content hash, for which every file is read unless the package is verified. */
+    public String contentHash() {
+        return Manifest.contentHash(sums.isEmpty() ? Manifest.verify(root, limits) : sums);
+    }
+
+    /**
+     * Copies a file or folder of the package; of a verified one, the very bytes that are copied are compared.
+     *
+     * @param part a path from {@link #inside}
+     * @param target the copy; its parent exists
+     * @throws ModelException [MANIFEST_MISMATCH] it has changed since it was verified; [INVALID_PACKAGE] it holds a link
+     */
+    public void copy(Path part, Path target) {
+        try (Stream<Path> files = Files.walk(part)) {
+            for (Path file : (Iterable<Path>) files::iterator) {
+                Path copy = target.resolve(part.relativize(file).toString());
+                if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
+                    Files.createDirectories(copy);
+                } else if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+                    throw new ModelException("INVALID_PACKAGE", "A link or device has no place in a package", file.toString());
+                } else if (!unchanged(file, Manifest.copy(file, part.equals(file) ? target : copy))) {
+                    throw changed(file);
+                }
+            }
+        } catch (IOException error) {
+            throw new ModelException("INVALID_PACKAGE", "It can't be copied", part.toString(), "", error);
+        }
+    }
+
+    /**
+     * The bytes of a file; of a verified package, those that were compared.
+     *
+     * @param file a path from {@link #inside}
+     * @throws ModelException [MANIFEST_MISMATCH] it has changed since it was verified
+     */
+    public byte[] read(Path file) {
+        try {
+            byte[] bytes = Files.readAllBytes(file);
+            if (!unchanged(file, Manifest.sum(bytes))) {
+                throw changed(file);
+            }
+            return bytes;
+        } catch (IOException error) {
+            throw new ModelException("INVALID_PACKAGE", "The file can't be read", file.toString(), "", error);
+        }
+    }
+
+    private boolean unchanged(Path file, String sum) {
+        String name = root.toAbsolutePath().normalize().relativize(file.toAbsolutePath().normalize()).toString();
+        return sums.isEmpty() || sum.equals(sums.get(name.replace(file.getFileSystem().getSeparator(), "/")));
+    }
+
+    private static ModelException changed(Path file) {
+        return new ModelException("MANIFEST_MISMATCH", "The file was changed while it was loaded", file.toString(), "fetch the package again");
     }
 }

@@ -35,21 +35,24 @@ public final class SafeArchive {
     private static final long SMALL = 1 << 20;
 
     private final Path archive;
+    private final String place;
     private final Limits limits;
     private long written;
 
-    private SafeArchive(Path archive, Limits limits) {
+    private SafeArchive(Path archive, String place, Limits limits) {
         this.archive = archive;
+        this.place = place;
         this.limits = limits;
     }
 
     /**
      * Unpacks a zip file into an empty directory.
      *
+     * @param place what errors call the archive, which may be a copy
      * @throws ModelException [UNSAFE_ARCHIVE] an entry is refused, and named; [INVALID_PACKAGE] it is no whole zip file
      */
-    public static void extract(Path archive, Path target, Limits limits) {
-        SafeArchive reader = new SafeArchive(archive, limits);
+    public static void extract(Path archive, Path target, String place, Limits limits) {
+        SafeArchive reader = new SafeArchive(archive, place, limits);
         try {
             reader.checkTypes();
             try (ZipFile zip = new ZipFile(archive.toFile(), StandardCharsets.UTF_8)) {
@@ -59,9 +62,9 @@ public final class SafeArchive {
                 }
             }
         } catch (ZipException error) {
-            throw new ModelException("INVALID_PACKAGE", "It is not a whole zip file", archive.toString(), "", error);
+            throw new ModelException("INVALID_PACKAGE", "It is not a whole zip file", place, "", error);
         } catch (IOException error) {
-            throw new ModelException("INVALID_PACKAGE", "It can't be unpacked", archive.toString(), "", error);
+            throw new ModelException("INVALID_PACKAGE", "It can't be unpacked", place, "", error);
         }
     }
 
@@ -167,6 +170,6 @@ public final class SafeArchive {
     }
 
     private ModelException unsafe(String what) {
-        return new ModelException("UNSAFE_ARCHIVE", "The archive is refused: " + what, archive.toString());
+        return new ModelException("UNSAFE_ARCHIVE", "The archive is refused: " + what, place);
     }
 }

@@ -40,9 +40,7 @@ public interface Scorer extends AutoCloseable {
      * @throws ModelException the package or its model can't be used
      */
     static Scorer open(Path root) {
-        ModelPackage model = ModelPackage.open(root);
-        model.verifyManifest();
-        return load(model);
+        return load(ModelPackage.open(root).verified());
     }
 
     /** The scorer of a package that the caller has verified, or chooses to trust. */

@@ -17,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import sparkmodels.errors.ModelException;
 import sparkmodels.fixtures.Bundle;
 import sparkmodels.fixtures.Packages;
+import sparkmodels.scoring.Scorer;
 
 final class ModelPackageTest {
     @TempDir Path root;
@@ -139,13 +140,23 @@ final class ModelPackageTest {
     void manifest() throws Exception {
         Packages.small(root);
         Packages.writeManifest(root);
-        String hash = ModelPackage.open(root).verifyManifest();
-        assertEquals(hash, ModelPackage.open(root).verifyManifest("sha256:" + hash));
-        assertEquals("HASH_MISMATCH", assertThrows(ModelException.class, () -> ModelPackage.open(root).verifyManifest("0".repeat(64))).code());
+        String hash = ModelPackage.open(root).verified().contentHash();
+        assertEquals(hash, ModelPackage.open(root).verified("sha256:" + hash).contentHash());
+        assertEquals("HASH_MISMATCH", assertThrows(ModelException.class, () -> ModelPackage.open(root).verified("0".repeat(64))).code());
         Files.writeString(root.resolve("mleap/model/bundle.json"), " ", java.nio.file.StandardOpenOption.APPEND);
         Files.writeString(root.resolve("new.txt"), "");
-        ModelException error = assertThrows(ModelException.class, () -> ModelPackage.open(root).verifyManifest());
+        ModelException error = assertThrows(ModelException.class, () -> ModelPackage.open(root).verified());
         assertEquals("MANIFEST_MISMATCH", error.code());
         assertTrue(error.getMessage().contains("changed ['mleap/model/bundle.json'], added ['new.txt'], removed []"), error.getMessage());
+    }
+
+    @Test
+    void whatIsLoadedIsWhatWasVerified() throws Exception {
+        ModelPackage model = ModelPackage.open(Packages.small(root)).verified();
+        Path file = root.resolve("mleap/model/root/model.node/model.json");
+        Files.writeString(file, Files.readString(file).replace("0.05", "0.06"));
+        ModelException error = assertThrows(ModelException.class, () -> Scorer.load(model));
+        assertEquals("MANIFEST_MISMATCH", error.code());
+        assertEquals(file.toString(), error.place());
     }
 }

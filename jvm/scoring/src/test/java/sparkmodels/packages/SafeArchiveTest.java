@@ -35,7 +35,7 @@ final class SafeArchiveTest {
     @Test
     void wholeArchive() throws IOException {
         zip("root/", "root/model.json");
-        SafeArchive.extract(archive, target, SMALL);
+        SafeArchive.extract(archive, target, archive.toString(), SMALL);
         assertEquals("text", Files.readString(target.resolve("root/model.json")));
     }
 
@@ -94,7 +94,7 @@ final class SafeArchiveTest {
     }
 
     private void refused(String code) {
-        ModelException error = assertThrows(ModelException.class, () -> SafeArchive.extract(archive, target, SMALL));
+        ModelException error = assertThrows(ModelException.class, () -> SafeArchive.extract(archive, target, archive.toString(), SMALL));
         assertEquals(code, error.code(), error.getMessage());
         assertEquals(archive.toString(), error.place());
     }

@@ -17,10 +17,10 @@ final class Inspect implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ModelPackage model = ModelPackage.open(root);
+        ModelPackage model = ModelPackage.open(root).verified();
         System.out.println("package    " + root);
         model.timeCreated().ifPresent(time -> System.out.println("created    " + time));
-        System.out.println("hash       " + model.verifyManifest());
+        System.out.println("hash       " + model.contentHash());
         System.out.println("flavors    " + String.join(", ", model.flavors().keySet()));
         try (Scorer scorer = Scorer.load(model)) {
             System.out.println("inputs     " + listed(scorer.inputs()));

@@ -19,11 +19,9 @@ final class ModelOption {
     ModelPackage open() {
         ModelPackage model = ModelPackage.open(root);
         if (expectedHash != null) {
-            model.verifyManifest(expectedHash);
-        } else if (!unverified) {
-            model.verifyManifest();
+            return model.verified(expectedHash);
         }
-        return model;
+        return unverified ? model : model.verified();
     }
 
     Scorer scorer(ModelPackage model) {

@@ -31,8 +31,7 @@ final class Verify implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ModelPackage model = ModelPackage.open(root);
-        model.verifyManifest();
+        ModelPackage model = ModelPackage.open(root).verified();
         GoldenCases golden = cases == null ? GoldenCases.of(model) : GoldenCases.read(cases);
         try (Scorer scorer = Scorer.load(model)) {
             List<Conflict> conflicts = golden.conflicts(scorer, tolerance);

@@ -24,7 +24,10 @@ public final class OnnxProvider implements ScorerProvider {
     public Scorer load(ModelPackage model) {
         Object data = model.requireFlavor(flavor()).get("data");
         if (!(data instanceof String relative)) {
-            throw new ModelException("INVALID_MLMODEL", "The onnx flavor has no 'data'", model.root().resolve("MLmodel").toString());
+            throw new ModelException(
+                    "INVALID_MLMODEL",
+                    "The onnx flavor has no 'data'",
+                    model.root().resolve("MLmodel").toString());
         }
         Path file = model.inside(relative, "data of the onnx flavor");
         if (!Files.isRegularFile(file)) {

@@ -43,12 +43,20 @@ final class Converter {
         this.field = field;
         this.declared = declared;
         this.nullable = nullable;
-        this.shape = type == null ? "unused" : type instanceof ScalarType ? "scalar" : type instanceof ListType ? "list" : type instanceof TensorType ? "tensor" : "other";
+        this.shape = type == null
+                ? "unused"
+                : type instanceof ScalarType
+                        ? "scalar"
+                        : type instanceof ListType ? "list" : type instanceof TensorType ? "tensor" : "other";
         this.base = type == null ? "" : type.base().toString();
         this.size = type instanceof TensorType tensor ? length(tensor) : -1;
         this.dimensions = dimensions(Math.max(size, 0));
         if (shape.equals("other") || shape.equals("tensor") && !base.equals("double")) {
-            throw new ModelException("UNSUPPORTED_INPUT", "The input '%s' is of a type that is not scored here: %s of %s".formatted(field, type.simpleString(), base), place);
+            throw new ModelException(
+                    "UNSUPPORTED_INPUT",
+                    "The input '%s' is of a type that is not scored here: %s of %s"
+                            .formatted(field, type.simpleString(), base),
+                    place);
         }
     }
 
@@ -61,7 +69,9 @@ final class Converter {
     }
 
     private static Seq<Object> dimensions(int length) {
-        return JavaConverters.asScalaBufferConverter(List.<Object>of(length)).asScala().toList();
+        return JavaConverters.asScalaBufferConverter(List.<Object>of(length))
+                .asScala()
+                .toList();
     }
 
     /** The type in words. */
@@ -81,7 +91,11 @@ final class Converter {
             if (nullable) {
                 return null;
             }
-            throw RowException.ofField("NULLS_IN_COLUMN", "A missing value stands where the model takes none", field, "fill it, or put an Imputer into the pipeline");
+            throw RowException.ofField(
+                    "NULLS_IN_COLUMN",
+                    "A missing value stands where the model takes none",
+                    field,
+                    "fill it, or put an Imputer into the pipeline");
         }
         Object checked = declared.isEmpty() ? value : SignatureType.check(declared.get(), value, field);
         return switch (shape) {
@@ -106,7 +120,8 @@ final class Converter {
                 }
                 break;
             case "string":
-                if (value instanceof String || declared.isPresent() && (value instanceof Number || value instanceof Boolean)) {
+                if (value instanceof String
+                        || declared.isPresent() && (value instanceof Number || value instanceof Boolean)) {
                     return value.toString();
                 }
                 break;
@@ -174,17 +189,24 @@ final class Converter {
             throw wrong(value, "a vector");
         }
         if (size >= 0 && values.length != size) {
-            throw RowException.ofField("TENSOR_SHAPE", "A vector has %d elements where the model takes %d".formatted(values.length, size), field, "");
+            throw RowException.ofField(
+                    "TENSOR_SHAPE",
+                    "A vector has %d elements where the model takes %d".formatted(values.length, size),
+                    field,
+                    "");
         }
         return new DenseTensor<>(values, values.length == size ? dimensions : dimensions(values.length), DOUBLE);
     }
 
-    /** Spark's own JSON of a sparse vector: {@code {"size", "indices", "values"}}; of a dense one {@code {"values"}}. */
+    /** Spark's JSON of a sparse vector: {@code {"size", "indices", "values"}}; of a dense one {@code {"values"}}. */
     private double[] sparse(Map<?, ?> map) {
         if (!(map.get("values") instanceof List<?> values)) {
             throw wrong(map, "a vector");
         }
-        if (!(map.get("indices") instanceof List<?> indices) || !(map.get("size") instanceof Integer length) || length < 0 || indices.size() != values.size()
+        if (!(map.get("indices") instanceof List<?> indices)
+                || !(map.get("size") instanceof Integer length)
+                || length < 0
+                || indices.size() != values.size()
                 || size >= 0 && length != size) {
             if (map.get("indices") == null && map.get("size") == null) {
                 double[] dense = new double[values.size()];
@@ -213,6 +235,11 @@ final class Converter {
     }
 
     private RowException wrong(Object value, String type) {
-        return RowException.ofField("COLUMN_TYPE", "A value of type %s does not fit %s without loss".formatted(value.getClass().getSimpleName(), type), field, "");
+        return RowException.ofField(
+                "COLUMN_TYPE",
+                "A value of type %s does not fit %s without loss"
+                        .formatted(value.getClass().getSimpleName(), type),
+                field,
+                "");
     }
 }

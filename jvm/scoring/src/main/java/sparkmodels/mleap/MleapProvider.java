@@ -29,7 +29,10 @@ public final class MleapProvider implements ScorerProvider {
     public Scorer load(ModelPackage model) {
         Map<String, Object> attributes = model.requireFlavor(flavor());
         if (!(attributes.get("model_data") instanceof String data)) {
-            throw new ModelException("INVALID_MLMODEL", "The mleap flavor has no 'model_data'", model.root().resolve("MLmodel").toString());
+            throw new ModelException(
+                    "INVALID_MLMODEL",
+                    "The mleap flavor has no 'model_data'",
+                    model.root().resolve("MLmodel").toString());
         }
         Path bundle = model.inside(data, "model_data of the mleap flavor");
         if (!Files.exists(bundle)) {
@@ -68,7 +71,11 @@ public final class MleapProvider implements ScorerProvider {
         } catch (Exception | StackOverflowError | AssertionError error) {
             // Scala's exceptions are not declared: what MLeap throws for a broken file may be of any class.
             throw new ModelException(
-                    "INVALID_BUNDLE", "MLeap can't load the bundle (" + error.getClass().getSimpleName() + ")", place.toString(), "save the model again", error);
+                    "INVALID_BUNDLE",
+                    "MLeap can't load the bundle (" + error.getClass().getSimpleName() + ")",
+                    place.toString(),
+                    "save the model again",
+                    error);
         }
     }
 
@@ -78,7 +85,8 @@ public final class MleapProvider implements ScorerProvider {
                 Files.delete(file);
             }
         } catch (IOException error) {
-            throw new ModelException("INVALID_PACKAGE", "The unpacked bundle can't be removed", folder.toString(), "", error);
+            throw new ModelException(
+                    "INVALID_PACKAGE", "The unpacked bundle can't be removed", folder.toString(), "", error);
         }
     }
 

@@ -18,27 +18,25 @@ import java.util.Map;
 import sparkmodels.errors.InputException;
 import sparkmodels.errors.ModelException;
 
-/** Strict JSON as plain values: maps, lists, strings, booleans, {@code Integer} to {@code BigInteger}, {@code Double}. */
+/** Strict JSON as plain values: maps, lists, strings, booleans, {@code Integer} to {@code BigInteger}, doubles. */
 public final class Json {
-    private static final ObjectMapper MAPPER =
-            new ObjectMapper(
-                            JsonFactory.builder()
-                                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                                    .streamReadConstraints(
-                                            StreamReadConstraints.builder()
-                                                    .maxNestingDepth(Limits.DEFAULT.depth())
-                                                    .maxStringLength(Integer.MAX_VALUE)
-                                                    .build())
-                                    .build())
-                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                    .configure(JsonParser.Feature.INCLUDE_SOURCE_IN_LOCATION, false);
+    private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(Limits.DEFAULT.depth())
+                            .maxStringLength(Integer.MAX_VALUE)
+                            .build())
+                    .build())
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .configure(JsonParser.Feature.INCLUDE_SOURCE_IN_LOCATION, false);
 
     private Json() {}
 
     /**
      * The values of a JSON text that a caller sent.
      *
-     * @throws InputException [JSON_BODY] it is not JSON, has a repeated key, a number beyond a double's or more than 100 levels
+     * @throws InputException [JSON_BODY] it is not JSON, has a repeated key, a number beyond a double's or more than
+     *     100 levels
      */
     public static Object parse(String text) {
         try {
@@ -109,7 +107,10 @@ public final class Json {
     private static String position(JsonProcessingException error) {
         return error.getLocation() == null
                 ? ""
-                : " (line %d, column %d)".formatted(error.getLocation().getLineNr(), error.getLocation().getColumnNr());
+                : " (line %d, column %d)"
+                        .formatted(
+                                error.getLocation().getLineNr(),
+                                error.getLocation().getColumnNr());
     }
 
     private static void append(StringBuilder text, Object value) {
@@ -153,6 +154,8 @@ public final class Json {
     }
 
     private static void quote(StringBuilder text, String value) {
-        text.append('"').append(JsonStringEncoder.getInstance().quoteAsString(value)).append('"');
+        text.append('"')
+                .append(JsonStringEncoder.getInstance().quoteAsString(value))
+                .append('"');
     }
 }

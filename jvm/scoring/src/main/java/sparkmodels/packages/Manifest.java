@@ -105,13 +105,16 @@ final class Manifest {
             Files.walkFileTree(root, new SimpleFileVisitor<>() {
                 @Override
                 public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
-                    boolean ignored = folder.getFileName() != null && folder.getFileName().toString().equals(IGNORED);
+                    boolean ignored = folder.getFileName() != null
+                            && folder.getFileName().toString().equals(IGNORED);
                     return ignored ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
                 }
 
                 @Override
                 public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                    String name = root.relativize(file).toString().replace(file.getFileSystem().getSeparator(), "/");
+                    String name = root.relativize(file)
+                            .toString()
+                            .replace(file.getFileSystem().getSeparator(), "/");
                     if (name.equals(FILE)) {
                         return FileVisitResult.CONTINUE;
                     }
@@ -119,7 +122,8 @@ final class Manifest {
                         throw invalid("A link or device has no place in a package", file.toString());
                     }
                     if (name.chars().anyMatch(character -> character < ' ' || character == '\\')) {
-                        throw invalid("Control characters and backslashes have no place in a file name", root.toString());
+                        throw invalid(
+                                "Control characters and backslashes have no place in a file name", root.toString());
                     }
                     if (sums.size() >= limits.files()) {
                         throw invalid("It has more than " + limits.files() + " files", root.toString());

@@ -23,7 +23,7 @@ import sparkmodels.errors.Names;
  *
  * <pre>{@code
  * ModelPackage model = ModelPackage.open(Path.of("models/churn"));   // reads MLmodel
- * model = model.verified();                                          // reads every byte; what is loaded later must be the same
+ * model = model.verified();                                          // reads every byte
  * model.signature();                                                 // what it takes and gives
  * model.flavor("mleap");                                             // how it can be loaded
  * }</pre>
@@ -57,15 +57,19 @@ public final class ModelPackage {
     public static ModelPackage open(Path root, Limits limits) {
         Path file = root.resolve(MLMODEL);
         if (!Files.isRegularFile(file)) {
-            throw new ModelException("NOT_A_MODEL", "There is no MLmodel file", root.toString(), "name the directory that holds it");
+            throw new ModelException(
+                    "NOT_A_MODEL", "There is no MLmodel file", root.toString(), "name the directory that holds it");
         }
-        return new ModelPackage(root, limits, entries(Json.text(file, limits.yamlBytes()), file, limits), Collections.emptySortedMap());
+        return new ModelPackage(
+                root, limits, entries(Json.text(file, limits.yamlBytes()), file, limits), Collections.emptySortedMap());
     }
 
     private static Map<String, Object> entries(String text, Path file, Limits limits) {
         Map<String, Object> entries = Yaml.mapping(text, file.toString(), limits);
-        if (!(entries.get("flavors") instanceof Map<?, ?> flavors) || !flavors.values().stream().allMatch(Map.class::isInstance)) {
-            throw new ModelException("INVALID_MLMODEL", "It has no mapping 'flavors' of names to attributes", file.toString());
+        if (!(entries.get("flavors") instanceof Map<?, ?> flavors)
+                || !flavors.values().stream().allMatch(Map.class::isInstance)) {
+            throw new ModelException(
+                    "INVALID_MLMODEL", "It has no mapping 'flavors' of names to attributes", file.toString());
         }
         return entries;
     }
@@ -110,11 +114,13 @@ public final class ModelPackage {
      * @throws ModelException [FLAVOR_NOT_FOUND] it is not; those that are there are named
      */
     public Map<String, Object> requireFlavor(String name) {
-        return flavor(name).orElseThrow(() -> new ModelException(
-                "FLAVOR_NOT_FOUND",
-                "The package has no flavor '%s', only %s".formatted(name, Names.listed(flavors().keySet())),
-                root.toString(),
-                "save it with a sample_input, which adds the mleap flavor"));
+        return flavor(name)
+                .orElseThrow(() -> new ModelException(
+                        "FLAVOR_NOT_FOUND",
+                        "The package has no flavor '%s', only %s"
+                                .formatted(name, Names.listed(flavors().keySet())),
+                        root.toString(),
+                        "save it with a sample_input, which adds the mleap flavor"));
     }
 
     /** What it takes and gives. */
@@ -129,9 +135,15 @@ public final class ModelPackage {
         for (String key : new String[] {"time_created", "utc_time_created"}) {
             if (entries.get(key) != null) {
                 try {
-                    return Optional.of(LocalDateTime.parse(entries.get(key).toString().replace(' ', 'T').replaceFirst("Z$", "")));
+                    return Optional.of(LocalDateTime.parse(
+                            entries.get(key).toString().replace(' ', 'T').replaceFirst("Z$", "")));
                 } catch (DateTimeException error) {
-                    throw new ModelException("INVALID_MLMODEL", "'" + key + "' is no time", root.resolve(MLMODEL).toString(), "", error);
+                    throw new ModelException(
+                            "INVALID_MLMODEL",
+                            "'" + key + "' is no time",
+                            root.resolve(MLMODEL).toString(),
+                            "",
+                            error);
                 }
             }
         }
@@ -153,7 +165,9 @@ public final class ModelPackage {
         }
         Path file = inside(reference.toString(), "input_example of MLmodel");
         Object body = Json.read(file, limits);
-        return body instanceof Map<?, ?> map && map.containsKey("inputs") ? Optional.empty() : Optional.of(Table.of(body, file.toString()));
+        return body instanceof Map<?, ?> map && map.containsKey("inputs")
+                ? Optional.empty()
+                : Optional.of(Table.of(body, file.toString()));
     }
 
     /** What the model gave for the example when it was saved; empty where that is unknown or no table. */
@@ -175,7 +189,9 @@ public final class ModelPackage {
         try {
             Path path = base.resolve(relative).normalize();
             boolean absolute = Path.of(relative).isAbsolute() || relative.contains("\\");
-            if (!absolute && path.startsWith(base) && (!Files.exists(path) || path.toRealPath().startsWith(base.toRealPath()))) {
+            if (!absolute
+                    && path.startsWith(base)
+                    && (!Files.exists(path) || path.toRealPath().startsWith(base.toRealPath()))) {
                 return path;
             }
         } catch (IOException | InvalidPathException error) {
@@ -185,8 +201,8 @@ public final class ModelPackage {
     }
 
     /**
-     * The same package, after every file was compared with its manifest. What is read of it from now on must be what was
-     * compared.
+     * The same package, after every file was compared with its manifest. What is read of it from now on must be what
+     * was compared.
      *
      * @throws ModelException [MANIFEST_MISMATCH] files were changed, added or removed
      */
@@ -201,8 +217,8 @@ public final class ModelPackage {
     }
 
     /**
-     * The same as {@link #verified()}, of a package whose content hash must be this one. A manifest tells what was saved;
-     * only a pin tells that it is the package that was meant.
+     * The same as {@link #verified()}, of a package whose content hash must be this one. A manifest tells what was
+     * saved; only a pin tells that it is the package that was meant.
      *
      * @param hash in hexadecimal, with or without {@code sha256:} before it
      * @throws ModelException [HASH_MISMATCH] it is another; [MANIFEST_MISMATCH] files were changed, added or removed
@@ -210,7 +226,10 @@ public final class ModelPackage {
     public ModelPackage verified(String hash) {
         ModelPackage found = verified();
         if (!found.contentHash().equals(hash.toLowerCase(Locale.ROOT).replaceFirst("^sha256:", ""))) {
-            throw new ModelException("HASH_MISMATCH", "The content hash is " + found.contentHash() + ", not the expected one", root.toString());
+            throw new ModelException(
+                    "HASH_MISMATCH",
+                    "The content hash is " + found.contentHash() + ", not the expected one",
+                    root.toString());
         }
         return found;
     }
@@ -225,7 +244,8 @@ public final class ModelPackage {
      *
      * @param part a path from {@link #inside}
      * @param target the copy; its parent exists
-     * @throws ModelException [MANIFEST_MISMATCH] it has changed since it was verified; [INVALID_PACKAGE] it holds a link
+     * @throws ModelException [MANIFEST_MISMATCH] it has changed since it was verified; [INVALID_PACKAGE] it holds a
+     *     link
      */
     public void copy(Path part, Path target) {
         try (Stream<Path> files = Files.walk(part)) {
@@ -234,7 +254,8 @@ public final class ModelPackage {
                 if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
                     Files.createDirectories(copy);
                 } else if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
-                    throw new ModelException("INVALID_PACKAGE", "A link or device has no place in a package", file.toString());
+                    throw new ModelException(
+                            "INVALID_PACKAGE", "A link or device has no place in a package", file.toString());
                 } else if (!unchanged(file, Manifest.copy(file, part.equals(file) ? target : copy))) {
                     throw changed(file);
                 }
@@ -263,11 +284,19 @@ public final class ModelPackage {
     }
 
     private boolean unchanged(Path file, String sum) {
-        String name = root.toAbsolutePath().normalize().relativize(file.toAbsolutePath().normalize()).toString();
-        return sums.isEmpty() || sum.equals(sums.get(name.replace(file.getFileSystem().getSeparator(), "/")));
+        String name = root.toAbsolutePath()
+                .normalize()
+                .relativize(file.toAbsolutePath().normalize())
+                .toString();
+        return sums.isEmpty()
+                || sum.equals(sums.get(name.replace(file.getFileSystem().getSeparator(), "/")));
     }
 
     private static ModelException changed(Path file) {
-        return new ModelException("MANIFEST_MISMATCH", "The file was changed while it was loaded", file.toString(), "fetch the package again");
+        return new ModelException(
+                "MANIFEST_MISMATCH",
+                "The file was changed while it was loaded",
+                file.toString(),
+                "fetch the package again");
     }
 }

@@ -88,7 +88,8 @@ public final class SafeArchive {
 
     private void checkName(String name) {
         String bare = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-        if (bare.chars().anyMatch(character -> character < ' ' || character == '\\' || character == ':' || character == 0x7f)) {
+        if (bare.chars()
+                .anyMatch(character -> character < ' ' || character == '\\' || character == ':' || character == 0x7f)) {
             throw unsafe("a name holds a control character, a backslash or a colon");
         }
         for (String part : bare.split("/", -1)) {
@@ -111,7 +112,8 @@ public final class SafeArchive {
         long size = 0;
         long packed = Math.max(entry.getCompressedSize(), 1);
         byte[] buffer = new byte[1 << 16];
-        try (InputStream stream = zip.getInputStream(entry); OutputStream file = Files.newOutputStream(path)) {
+        try (InputStream stream = zip.getInputStream(entry);
+                OutputStream file = Files.newOutputStream(path)) {
             for (int count = stream.read(buffer); count >= 0; count = stream.read(buffer)) {
                 size += count;
                 written += count;
@@ -119,7 +121,8 @@ public final class SafeArchive {
                     throw unsafe("it unpacks to more than " + limits.bytes() + " bytes");
                 }
                 if (size > SMALL && size / packed > limits.ratio()) {
-                    throw unsafe("'" + entry.getName() + "' unpacks to more than " + limits.ratio() + " times its size");
+                    throw unsafe(
+                            "'" + entry.getName() + "' unpacks to more than " + limits.ratio() + " times its size");
                 }
                 file.write(buffer, 0, count);
             }
@@ -133,7 +136,10 @@ public final class SafeArchive {
             int count = Short.toUnsignedInt(end.getShort(10));
             long offset = Integer.toUnsignedLong(end.getInt(16));
             long length = Integer.toUnsignedLong(end.getInt(12));
-            if (count == 0xFFFF || offset == 0xFFFFFFFFL || length > Integer.MAX_VALUE || offset + length > file.length()) {
+            if (count == 0xFFFF
+                    || offset == 0xFFFFFFFFL
+                    || length > Integer.MAX_VALUE
+                    || offset + length > file.length()) {
                 throw new ZipException("the directory is not where it is said to be, or needs zip64");
             }
             byte[] bytes = new byte[(int) length];
@@ -150,7 +156,10 @@ public final class SafeArchive {
                 if (type != 0 && type != REGULAR && type != FOLDER) {
                     throw unsafe("an entry is a link or a device");
                 }
-                at += HEADER_LENGTH + name + Short.toUnsignedInt(directory.getShort(at + 30)) + Short.toUnsignedInt(directory.getShort(at + 32));
+                at += HEADER_LENGTH
+                        + name
+                        + Short.toUnsignedInt(directory.getShort(at + 30))
+                        + Short.toUnsignedInt(directory.getShort(at + 32));
             }
         }
     }

@@ -55,7 +55,9 @@ public interface Scorer extends AutoCloseable {
         throw new ModelException(
                 "FLAVOR_NOT_FOUND",
                 "The package has none of the flavors %s, only %s"
-                        .formatted(Names.listed(known), Names.listed(model.flavors().keySet())),
+                        .formatted(
+                                Names.listed(known),
+                                Names.listed(model.flavors().keySet())),
                 model.root().toString(),
                 "save it with a sample_input, which adds the mleap flavor");
     }

@@ -10,7 +10,10 @@ import sparkmodels.packages.ModelPackage;
 import sparkmodels.scoring.Field;
 import sparkmodels.scoring.Scorer;
 
-@Command(name = "inspect", description = "Prints the flavors of a package, and what its model takes and gives.", mixinStandardHelpOptions = true)
+@Command(
+        name = "inspect",
+        description = "Prints the flavors of a package, and what its model takes and gives.",
+        mixinStandardHelpOptions = true)
 final class Inspect implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", description = "The package.")
     private Path root;
@@ -31,6 +34,8 @@ final class Inspect implements Callable<Integer> {
     }
 
     private static String listed(List<Field> fields) {
-        return fields.stream().map(field -> field.name() + ": " + field.type() + (field.nullable() ? "?" : "")).collect(Collectors.joining(", "));
+        return fields.stream()
+                .map(field -> field.name() + ": " + field.type() + (field.nullable() ? "?" : ""))
+                .collect(Collectors.joining(", "));
     }
 }

@@ -15,7 +15,7 @@ import sparkmodels.errors.ScoringException;
         versionProvider = Main.Version.class,
         subcommands = {Predict.class, Serve.class, Verify.class, Inspect.class})
 public final class Main implements Callable<Integer> {
-    /** Held, for a logger that nobody holds forgets its level. MLeap's BLAS warns of a faster variant that a JVM may lack. */
+    /** MLeap's BLAS warns of a variant that a JVM may lack. Held, for a logger that nobody holds forgets its level. */
     private static final Logger BLAS = Logger.getLogger("dev.ludovic.netlib");
 
     static {

@@ -7,7 +7,11 @@ import sparkmodels.scoring.Scorer;
 
 /** The package that a command works on. */
 final class ModelOption {
-    @Option(names = {"-m", "--model"}, required = true, paramLabel = "DIR", description = "The package.")
+    @Option(
+            names = {"-m", "--model"},
+            required = true,
+            paramLabel = "DIR",
+            description = "The package.")
     private Path root;
 
     @Option(names = "--no-verify-manifest", description = "Don't compare the files with the manifest.")

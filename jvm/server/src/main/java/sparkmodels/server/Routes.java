@@ -38,6 +38,7 @@ final class Routes extends Handler.Abstract {
     private static final String CSV = "text/csv";
     /** Bodies of the largest size that are held at once, as the Python server has it. */
     private static final int BODIES_HELD = 4;
+
     private static final Map<String, String> METHODS =
             Map.of("/invocations", "POST", "/ping", "GET", "/health", "GET", "/version", "GET", "/metrics", "GET");
 
@@ -98,10 +99,13 @@ final class Routes extends Handler.Abstract {
         String body = body(request, reply);
         try {
             Future<?> task = pool.submit(() -> score(body, csv, reply));
-            ScheduledFuture<?> alarm = clock.schedule(() -> {
-                task.cancel(true);
-                reply.fail(HttpError.deadline(options.timeout().toMillis() / 1000.0));
-            }, options.timeout().toMillis(), TimeUnit.MILLISECONDS);
+            ScheduledFuture<?> alarm = clock.schedule(
+                    () -> {
+                        task.cancel(true);
+                        reply.fail(HttpError.deadline(options.timeout().toMillis() / 1000.0));
+                    },
+                    options.timeout().toMillis(),
+                    TimeUnit.MILLISECONDS);
             reply.onEnd(() -> alarm.cancel(false));
         } catch (RejectedExecutionException error) {
             throw HttpError.queueFull(options.queue());
@@ -126,7 +130,10 @@ final class Routes extends Handler.Abstract {
         boolean otherText = given != null && given.toLowerCase(Locale.ROOT).matches(".*charset=(?!\"?utf-?8).*");
         if (!List.of(JSON, CSV).contains(type) || otherText || encoding != null && !encoding.equals("identity")) {
             String what = given == null ? "The request says no content type." : "The content type is not read here.";
-            throw new HttpError(415, "UNSUPPORTED_MEDIA_TYPE", what + "\nHint: send one of application/json, text/csv, in UTF-8 and not encoded.");
+            throw new HttpError(
+                    415,
+                    "UNSUPPORTED_MEDIA_TYPE",
+                    what + "\nHint: send one of application/json, text/csv, in UTF-8 and not encoded.");
         }
         return type;
     }
@@ -146,7 +153,10 @@ final class Routes extends Handler.Abstract {
             if (bytes.length > options.maxBody()) {
                 throw HttpError.tooLarge(options.maxBody());
             }
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
         } catch (CharacterCodingException error) {
             throw new InputException("JSON_BODY", "The body is not UTF-8 text", "$", "", error);
         } catch (IOException error) {
@@ -161,7 +171,10 @@ final class Routes extends Handler.Abstract {
         String bare = name.startsWith("[") ? name.substring(1, Math.max(name.indexOf(']'), 1)) : name.split(":", 2)[0];
         boolean address = name.startsWith("[") || bare.matches("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
         if (!address && !hosts.contains(bare) && !hosts.contains("*")) {
-            throw new HttpError(421, "HOST_NOT_ALLOWED", "The request's Host is not one of this server's.\nHint: start it with --allow-host.");
+            throw new HttpError(
+                    421,
+                    "HOST_NOT_ALLOWED",
+                    "The request's Host is not one of this server's.\nHint: start it with --allow-host.");
         }
     }
 

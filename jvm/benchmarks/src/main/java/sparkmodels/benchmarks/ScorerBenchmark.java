@@ -60,12 +60,24 @@ public class ScorerBenchmark {
         }
         scorer = Scorer.load(ModelPackage.open(root));
         row = forest ? new Object[] {new double[] {0.35, 1.0, -2.0, 0.95}} : new Object[] {"Oslo", "paid", 52.0, 1.0};
-        Transformer transformer = new BundleBuilder().load(root.resolve("mleap/model").toFile(), MleapContext.defaultContext()).root();
-        List<StructField> fields = scorer.inputs().stream().map(field -> transformer.inputSchema().getField(field.name()).get()).toList();
-        bare = transformer.<RowTransformer>transform(RowTransformer.apply(StructType.apply(fields).get())).get();
+        Transformer transformer = new BundleBuilder()
+                .load(root.resolve("mleap/model").toFile(), MleapContext.defaultContext())
+                .root();
+        List<StructField> fields = scorer.inputs().stream()
+                .map(field -> transformer.inputSchema().getField(field.name()).get())
+                .toList();
+        bare = transformer
+                .<RowTransformer>transform(
+                        RowTransformer.apply(StructType.apply(fields).get()))
+                .get();
         bareRow = row.clone();
         if (forest) {
-            bareRow[0] = new DenseTensor<Object>(row[0], JavaConverters.asScalaBufferConverter(List.<Object>of(4)).asScala().toList(), ClassTag$.MODULE$.apply(double.class));
+            bareRow[0] = new DenseTensor<Object>(
+                    row[0],
+                    JavaConverters.asScalaBufferConverter(List.<Object>of(4))
+                            .asScala()
+                            .toList(),
+                    ClassTag$.MODULE$.apply(double.class));
         }
     }
 

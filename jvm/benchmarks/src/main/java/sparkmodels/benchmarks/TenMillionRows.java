@@ -30,7 +30,11 @@ public final class TenMillionRows {
                 score(scorer, ROWS / PARTS);
                 double seconds = (System.nanoTime() - start) / 1e9;
                 System.gc();
-                System.out.printf("%,d rows: %.2f us a row, %,d bytes live%n", (part + 1) * (ROWS / PARTS), seconds * 1e6 / (ROWS / PARTS), memory.getHeapMemoryUsage().getUsed());
+                System.out.printf(
+                        "%,d rows: %.2f us a row, %,d bytes live%n",
+                        (part + 1) * (ROWS / PARTS),
+                        seconds * 1e6 / (ROWS / PARTS),
+                        memory.getHeapMemoryUsage().getUsed());
             }
             double one = 0;
             for (int threads : new int[] {1, 2, 8, 1, 2, 8}) {
@@ -60,7 +64,9 @@ public final class TenMillionRows {
         String[] cities = {"Rome", "Oslo", "Lima"};
         double sum = 0;
         for (int at = 0; at < count; at++) {
-            sum += (Double) scorer.scoreRow(new Object[] {cities[at % 3], at % 2 == 0 ? "free" : "paid", (double) (at % 90), (double) (at % 7)})[0];
+            sum += (Double) scorer.scoreRow(new Object[] {
+                cities[at % 3], at % 2 == 0 ? "free" : "paid", (double) (at % 90), (double) (at % 7)
+            })[0];
         }
         return sum;
     }

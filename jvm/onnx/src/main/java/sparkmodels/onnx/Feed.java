@@ -32,12 +32,16 @@ record Feed(String name, OnnxJavaType type, long[] shape, int[] columns, boolean
                 shape[axis] = axis == 0 ? 1 : vector ? -1 : columns.length;
             }
         }
-        boolean known = switch (info.type) {
-            case FLOAT, DOUBLE, INT32, INT64, STRING -> true;
-            default -> false;
-        };
+        boolean known =
+                switch (info.type) {
+                    case FLOAT, DOUBLE, INT32, INT64, STRING -> true;
+                    default -> false;
+                };
         if (!known) {
-            throw new ModelException("UNSUPPORTED_INPUT", "The input '%s' is of a type that is not scored here: %s".formatted(name, info.type), place);
+            throw new ModelException(
+                    "UNSUPPORTED_INPUT",
+                    "The input '%s' is of a type that is not scored here: %s".formatted(name, info.type),
+                    place);
         }
         return new Feed(name, info.type, shape, columns, vector);
     }
@@ -59,7 +63,8 @@ record Feed(String name, OnnxJavaType type, long[] shape, int[] columns, boolean
             String field = fields.get(vector ? columns[0] : columns[at]);
             Object value = vector ? values[at] : row[columns[at]];
             if (value == null && type != OnnxJavaType.FLOAT && type != OnnxJavaType.DOUBLE) {
-                throw RowException.ofField("NULLS_IN_COLUMN", "A missing value stands where the model takes none", field, "fill it");
+                throw RowException.ofField(
+                        "NULLS_IN_COLUMN", "A missing value stands where the model takes none", field, "fill it");
             }
             values[at] = value == null ? (Object) Double.NaN : SignatureType.check(element(), value, field);
         }
@@ -124,7 +129,11 @@ record Feed(String name, OnnxJavaType type, long[] shape, int[] columns, boolean
             known *= sizes[open];
         }
         if (known != count) {
-            throw RowException.ofField("TENSOR_SHAPE", "A row has %d elements where the model takes %d".formatted(count, known), field, "");
+            throw RowException.ofField(
+                    "TENSOR_SHAPE",
+                    "A row has %d elements where the model takes %d".formatted(count, known),
+                    field,
+                    "");
         }
         return sizes;
     }

@@ -24,7 +24,10 @@ public final class OnnxProvider implements ScorerProvider {
     public Scorer load(ModelPackage model) {
         Object data = model.requireFlavor(flavor()).get("data");
         if (!(data instanceof String relative)) {
-            throw new ModelException("INVALID_MLMODEL", "The onnx flavor has no 'data'", model.root().resolve("MLmodel").toString());
+            throw new ModelException(
+                    "INVALID_MLMODEL",
+                    "The onnx flavor has no 'data'",
+                    model.root().resolve("MLmodel").toString());
         }
         Path file = model.inside(relative, "data of the onnx flavor");
         if (!Files.isRegularFile(file)) {
@@ -33,7 +36,7 @@ public final class OnnxProvider implements ScorerProvider {
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
             // The caller's threads score rows side by side: threads of the session's own would only add to them.
             options.setIntraOpNumThreads(1);
-            OrtSession session = OrtEnvironment.getEnvironment().createSession(file.toString(), options);
+            OrtSession session = OrtEnvironment.getEnvironment().createSession(model.read(file), options);
             return new OnnxScorer(session, model, file);
         } catch (OrtException error) {
             throw new ModelException("INVALID_MODEL", "ONNX Runtime can't load the model", file.toString(), "", error);

@@ -47,24 +47,34 @@ final class OnnxScorer implements Scorer {
         this.place = file.toString();
         this.inputs = new ArrayList<>();
         this.feeds = new ArrayList<>();
-        List<ColumnSpec> columns = model.signature().map(Signature::inputColumns).orElse(List.of()).stream().filter(column -> column.name().isPresent()).toList();
+        List<ColumnSpec> columns = model.signature().map(Signature::inputColumns).orElse(List.of()).stream()
+                .filter(column -> column.name().isPresent())
+                .toList();
         this.declared = !columns.isEmpty();
         Map<String, NodeInfo> nodes = session.getInputInfo();
         if (columns.isEmpty()) {
             nodes.forEach((name, node) -> {
                 feeds.add(Feed.of(name, tensor(node, name), new int[] {inputs.size()}, true, place));
-                inputs.add(new Field(name, "tensor<" + feeds.get(feeds.size() - 1).element() + ">", false));
+                inputs.add(
+                        new Field(name, "tensor<" + feeds.get(feeds.size() - 1).element() + ">", false));
             });
         } else {
-            columns.forEach(column -> inputs.add(new Field(column.name().orElseThrow(), column.type(), !column.required())));
+            columns.forEach(
+                    column -> inputs.add(new Field(column.name().orElseThrow(), column.type(), !column.required())));
             bind(nodes);
         }
         this.names = inputs.stream().map(Field::name).toList();
         this.available = new ArrayList<>();
-        session.getOutputInfo().forEach((name, node) -> available.add(new Field(name, node.getInfo() instanceof TensorInfo info ? "tensor<" + info.type + ">" : "value", false)));
+        session.getOutputInfo()
+                .forEach((name, node) -> available.add(new Field(
+                        name,
+                        node.getInfo() instanceof TensorInfo info ? "tensor<" + info.type + ">" : "value",
+                        false)));
         List<String> promised = model.signature().map(Signature::outputNames).orElse(List.of());
         Set<String> given = session.getOutputNames();
-        this.outputs = available.stream().filter(field -> promised.isEmpty() || !given.containsAll(promised) || promised.contains(field.name())).toList();
+        this.outputs = available.stream()
+                .filter(field -> promised.isEmpty() || !given.containsAll(promised) || promised.contains(field.name()))
+                .toList();
         this.asked = names(outputs);
     }
 
@@ -76,8 +86,16 @@ final class OnnxScorer implements Scorer {
         this.feeds = other.feeds;
         this.declared = other.declared;
         this.available = other.available;
-        this.outputs = wanted.stream().map(name -> available.stream().filter(field -> field.name().equals(name)).findFirst().orElseThrow(() -> new InputException(
-                "MISSING_COLUMNS", "The model gives no column '" + name + "'", place, "choose from " + Names.listed(names(available))))).toList();
+        this.outputs = wanted.stream()
+                .map(name -> available.stream()
+                        .filter(field -> field.name().equals(name))
+                        .findFirst()
+                        .orElseThrow(() -> new InputException(
+                                "MISSING_COLUMNS",
+                                "The model gives no column '" + name + "'",
+                                place,
+                                "choose from " + Names.listed(names(available)))))
+                .toList();
         this.asked = names(outputs);
     }
 
@@ -104,7 +122,10 @@ final class OnnxScorer implements Scorer {
     @Override
     public Object[] scoreRow(Object[] row) {
         if (row.length != inputs.size()) {
-            throw new InputException("COLUMN_COUNT", "A row has %d values where %d are needed".formatted(row.length, inputs.size()), "a row for " + place);
+            throw new InputException(
+                    "COLUMN_COUNT",
+                    "A row has %d values where %d are needed".formatted(row.length, inputs.size()),
+                    "a row for " + place);
         }
         Object[] checked = checked(row);
         Map<String, OnnxTensor> tensors = new LinkedHashMap<>();
@@ -144,7 +165,11 @@ final class OnnxScorer implements Scorer {
             if (values[at] != null) {
                 values[at] = SignatureType.check(field.type(), values[at], field.name());
             } else if (!field.nullable() && !Set.of("double", "float").contains(field.type())) {
-                throw RowException.ofField("NULLS_IN_COLUMN", "A missing value stands where the model takes none", field.name(), "fill it");
+                throw RowException.ofField(
+                        "NULLS_IN_COLUMN",
+                        "A missing value stands where the model takes none",
+                        field.name(),
+                        "fill it");
             }
         }
         return values;
@@ -155,13 +180,22 @@ final class OnnxScorer implements Scorer {
         if (columns.containsAll(nodes.keySet())) {
             nodes.forEach((name, node) -> {
                 int at = columns.indexOf(name);
-                feeds.add(Feed.of(name, tensor(node, name), new int[] {at}, inputs.get(at).type().equals("array"), place));
+                feeds.add(Feed.of(
+                        name,
+                        tensor(node, name),
+                        new int[] {at},
+                        inputs.get(at).type().equals("array"),
+                        place));
             });
         } else if (nodes.size() == 1) {
-            nodes.forEach((name, node) -> feeds.add(Feed.of(name, tensor(node, name), IntStream.range(0, columns.size()).toArray(), false, place)));
+            nodes.forEach((name, node) -> feeds.add(Feed.of(
+                    name, tensor(node, name), IntStream.range(0, columns.size()).toArray(), false, place)));
         } else {
             throw new ModelException(
-                    "INVALID_PACKAGE", "The signature's columns %s are not the model's inputs %s".formatted(Names.listed(columns), Names.listed(nodes.keySet())), place);
+                    "INVALID_PACKAGE",
+                    "The signature's columns %s are not the model's inputs %s"
+                            .formatted(Names.listed(columns), Names.listed(nodes.keySet())),
+                    place);
         }
     }
 

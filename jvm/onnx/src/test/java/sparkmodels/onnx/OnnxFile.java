@@ -14,12 +14,23 @@ final class OnnxFile {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
     static void linear(Path file, float bias, float... weights) throws IOException {
-        OnnxFile node = new OnnxFile().text(1, "x").text(1, "weights").text(1, "bias").text(2, "y").text(4, "Gemm");
+        OnnxFile node = new OnnxFile()
+                .text(1, "x")
+                .text(1, "weights")
+                .text(1, "bias")
+                .text(2, "y")
+                .text(4, "Gemm");
         OnnxFile graph = new OnnxFile()
-                .message(1, node).text(2, "linear")
-                .message(5, tensor("weights", weights, weights.length, 1)).message(5, tensor("bias", new float[] {bias}, 1))
-                .message(11, value("x", weights.length)).message(12, value("y", 1));
-        OnnxFile model = new OnnxFile().number(1, 8).message(7, graph).message(8, new OnnxFile().text(1, "").number(2, 13));
+                .message(1, node)
+                .text(2, "linear")
+                .message(5, tensor("weights", weights, weights.length, 1))
+                .message(5, tensor("bias", new float[] {bias}, 1))
+                .message(11, value("x", weights.length))
+                .message(12, value("y", 1));
+        OnnxFile model = new OnnxFile()
+                .number(1, 8)
+                .message(7, graph)
+                .message(8, new OnnxFile().text(1, "").number(2, 13));
         Files.write(file, model.bytes.toByteArray());
     }
 
@@ -36,8 +47,14 @@ final class OnnxFile {
     }
 
     private static OnnxFile value(String name, int width) {
-        OnnxFile shape = new OnnxFile().message(1, new OnnxFile().text(2, "batch")).message(1, new OnnxFile().number(1, width));
-        return new OnnxFile().text(1, name).message(2, new OnnxFile().message(1, new OnnxFile().number(1, FLOAT).message(2, shape)));
+        OnnxFile shape =
+                new OnnxFile().message(1, new OnnxFile().text(2, "batch")).message(1, new OnnxFile().number(1, width));
+        return new OnnxFile()
+                .text(1, name)
+                .message(
+                        2,
+                        new OnnxFile()
+                                .message(1, new OnnxFile().number(1, FLOAT).message(2, shape)));
     }
 
     private OnnxFile message(int field, OnnxFile message) {

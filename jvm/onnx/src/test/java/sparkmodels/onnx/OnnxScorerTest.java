@@ -15,12 +15,16 @@ import sparkmodels.errors.RowException;
 import sparkmodels.scoring.Scorer;
 
 final class OnnxScorerTest {
-    private static final String SIGNATURE = "signature: {inputs: '[{\"name\": \"a\", \"type\": \"double\"}, {\"name\": \"b\", \"type\": \"integer\"}]'}\n";
+    private static final String SIGNATURE =
+            "signature: {inputs: '[{\"name\": \"a\", \"type\": \"double\"}, {\"name\": \"b\", \"type\":"
+                    + " \"integer\"}]'}\n";
 
-    @TempDir Path root;
+    @TempDir
+    Path root;
 
     private Scorer scorer(String signature) throws Exception {
-        Files.writeString(root.resolve("MLmodel"), "flavors:\n  onnx: {onnx_version: 1.17.0, data: model.onnx}\n" + signature);
+        Files.writeString(
+                root.resolve("MLmodel"), "flavors:\n  onnx: {onnx_version: 1.17.0, data: model.onnx}\n" + signature);
         OnnxFile.linear(root.resolve("model.onnx"), 0.5f, 2.0f, -1.0f);
         return Scorer.open(root);
     }
@@ -39,17 +43,32 @@ final class OnnxScorerTest {
             assertEquals("x", scorer.inputs().get(0).name());
             assertEquals(4.5, scorer.scoreRow(new Object[] {List.of(3, 2)})[0]);
             assertEquals(4.5, scorer.scoreRow(new Object[] {new double[] {3, 2}})[0]);
-            assertEquals("TENSOR_SHAPE", assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {List.of(3)})).code());
+            assertEquals(
+                    "TENSOR_SHAPE",
+                    assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {List.of(3)}))
+                            .code());
         }
     }
 
     @Test
     void badRows() throws Exception {
         try (Scorer scorer = scorer(SIGNATURE)) {
-            assertEquals("COLUMN_TYPE", assertThrows(RowException.class, () -> scorer.score(Map.of("a", "x", "b", 1))).code());
-            assertEquals("COLUMN_TYPE", assertThrows(RowException.class, () -> scorer.score(Map.of("a", 1.0, "b", 1.5))).code());
-            assertEquals("NULLS_IN_COLUMN", assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {1.0, null})).code());
-            assertEquals("MISSING_COLUMNS", assertThrows(InputException.class, () -> scorer.score(Map.of("a", 1.0))).code());
+            assertEquals(
+                    "COLUMN_TYPE",
+                    assertThrows(RowException.class, () -> scorer.score(Map.of("a", "x", "b", 1)))
+                            .code());
+            assertEquals(
+                    "COLUMN_TYPE",
+                    assertThrows(RowException.class, () -> scorer.score(Map.of("a", 1.0, "b", 1.5)))
+                            .code());
+            assertEquals(
+                    "NULLS_IN_COLUMN",
+                    assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {1.0, null}))
+                            .code());
+            assertEquals(
+                    "MISSING_COLUMNS",
+                    assertThrows(InputException.class, () -> scorer.score(Map.of("a", 1.0)))
+                            .code());
         }
     }
 

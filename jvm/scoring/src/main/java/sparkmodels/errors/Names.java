@@ -19,7 +19,9 @@ public final class Names {
 
     /** The candidate that differs from a name by case, blanks or underscores only. */
     public static Optional<String> alike(String name, Collection<String> candidates) {
-        return candidates.stream().filter(candidate -> bare(candidate).equals(bare(name))).findFirst();
+        return candidates.stream()
+                .filter(candidate -> bare(candidate).equals(bare(name)))
+                .findFirst();
     }
 
     private static String bare(String name) {

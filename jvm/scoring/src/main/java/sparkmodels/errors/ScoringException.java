@@ -21,7 +21,10 @@ public abstract sealed class ScoringException extends RuntimeException permits I
     private final String hint;
 
     ScoringException(String code, String what, String place, String hint, Throwable cause) {
-        super("[%s] %s.%nWhere: %s.%s".formatted(code, what, place, hint.isEmpty() ? "" : "%nHint: %s.".formatted(hint)), cause);
+        super(
+                "[%s] %s.%nWhere: %s.%s"
+                        .formatted(code, what, place, hint.isEmpty() ? "" : "%nHint: %s.".formatted(hint)),
+                cause);
         this.code = code;
         this.place = place;
         this.hint = hint;

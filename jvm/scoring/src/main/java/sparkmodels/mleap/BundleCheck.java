@@ -66,7 +66,11 @@ final class BundleCheck {
             throw invalid("It names no op", modelFile, null);
         }
         if (!registry.ops().contains(op)) {
-            throw new ModelException("UNKNOWN_OP", "MLeap has no op '" + op + "'", shown(modelFile), "leave that stage out, or score with Spark");
+            throw new ModelException(
+                    "UNKNOWN_OP",
+                    "MLeap has no op '" + op + "'",
+                    shown(modelFile),
+                    "leave that stage out, or score with Spark");
         }
         shape(node.resolve("node.json"));
         if (op.equals("pipeline")) {
@@ -77,7 +81,9 @@ final class BundleCheck {
     }
 
     private void shape(Path file) {
-        if (!(object(file).get("shape") instanceof Map<?, ?> shape) || !(shape.get("inputs") instanceof List<?>) || !(shape.get("outputs") instanceof List<?>)) {
+        if (!(object(file).get("shape") instanceof Map<?, ?> shape)
+                || !(shape.get("inputs") instanceof List<?>)
+                || !(shape.get("outputs") instanceof List<?>)) {
             throw invalid("It has no shape of inputs and outputs", file, null);
         }
     }
@@ -87,7 +93,11 @@ final class BundleCheck {
                 && attributes.get("nodes") instanceof Map<?, ?> nodes
                 && nodes.get("string") instanceof List<?> names) {
             for (Object name : names) {
-                if (!(name instanceof String text) || text.isEmpty() || text.startsWith(".") || text.contains("/") || text.contains("\\")) {
+                if (!(name instanceof String text)
+                        || text.isEmpty()
+                        || text.startsWith(".")
+                        || text.contains("/")
+                        || text.contains("\\")) {
                     throw invalid("The name of a node is none of a folder", file, null);
                 }
             }
@@ -102,7 +112,12 @@ final class BundleCheck {
                 return map;
             }
         } catch (ModelException error) {
-            String what = error.getMessage().lines().findFirst().orElse("").replaceFirst("^\\[[A-Z_]+] ", "").replaceFirst("\\.$", "");
+            String what = error.getMessage()
+                    .lines()
+                    .findFirst()
+                    .orElse("")
+                    .replaceFirst("^\\[[A-Z_]+] ", "")
+                    .replaceFirst("\\.$", "");
             throw invalid(what, file, error.getCause());
         }
         throw invalid("It is not an object", file, null);
@@ -114,6 +129,8 @@ final class BundleCheck {
 
     /** The file under the path that the user knows, which may be an archive. */
     private String shown(Path file) {
-        return file.equals(folder) ? place.toString() : place.resolve(folder.relativize(file).toString()).toString();
+        return file.equals(folder)
+                ? place.toString()
+                : place.resolve(folder.relativize(file).toString()).toString();
     }
 }

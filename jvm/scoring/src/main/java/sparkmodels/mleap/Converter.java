@@ -10,6 +10,8 @@ import ml.combust.mleap.core.types.ScalarType;
 import ml.combust.mleap.core.types.TensorType;
 import ml.combust.mleap.tensor.DenseTensor;
 import scala.collection.JavaConverters;
+import scala.collection.Seq;
+import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 import sparkmodels.errors.ModelException;
 import sparkmodels.errors.RowException;
@@ -20,12 +22,15 @@ import sparkmodels.scoring.SignatureType;
  * brings it there (numbers and booleans to double, and to text where a stage indexes them as text).
  */
 final class Converter {
+    private static final ClassTag<Object> DOUBLE = ClassTag$.MODULE$.apply(double.class);
+
     private final String field;
     private final Optional<String> declared;
     private final boolean nullable;
     private final String shape;
     private final String base;
     private final int size;
+    private final Seq<Object> dimensions;
 
     /**
      * The converter of an input.
@@ -38,11 +43,20 @@ final class Converter {
         this.field = field;
         this.declared = declared;
         this.nullable = nullable;
-        this.shape = type == null ? "unused" : type instanceof ScalarType ? "scalar" : type instanceof ListType ? "list" : type instanceof TensorType ? "tensor" : "other";
+        this.shape = type == null
+                ? "unused"
+                : type instanceof ScalarType
+                        ? "scalar"
+                        : type instanceof ListType ? "list" : type instanceof TensorType ? "tensor" : "other";
         this.base = type == null ? "" : type.base().toString();
         this.size = type instanceof TensorType tensor ? length(tensor) : -1;
+        this.dimensions = dimensions(Math.max(size, 0));
         if (shape.equals("other") || shape.equals("tensor") && !base.equals("double")) {
-            throw new ModelException("UNSUPPORTED_INPUT", "The input '%s' is of a type that is not scored here: %s of %s".formatted(field, type.simpleString(), base), place);
+            throw new ModelException(
+                    "UNSUPPORTED_INPUT",
+                    "The input '%s' is of a type that is not scored here: %s of %s"
+                            .formatted(field, type.simpleString(), base),
+                    place);
         }
     }
 
@@ -52,6 +66,12 @@ final class Converter {
             return -1;
         }
         return (Integer) type.dimensions().get().head();
+    }
+
+    private static Seq<Object> dimensions(int length) {
+        return JavaConverters.asScalaBufferConverter(List.<Object>of(length))
+                .asScala()
+                .toList();
     }
 
     /** The type in words. */
@@ -71,7 +91,11 @@ final class Converter {
             if (nullable) {
                 return null;
             }
-            throw RowException.ofField("NULLS_IN_COLUMN", "A missing value stands where the model takes none", field, "fill it, or put an Imputer into the pipeline");
+            throw RowException.ofField(
+                    "NULLS_IN_COLUMN",
+                    "A missing value stands where the model takes none",
+                    field,
+                    "fill it, or put an Imputer into the pipeline");
         }
         Object checked = declared.isEmpty() ? value : SignatureType.check(declared.get(), value, field);
         return switch (shape) {
@@ -96,7 +120,8 @@ final class Converter {
                 }
                 break;
             case "string":
-                if (value instanceof String || declared.isPresent() && (value instanceof Number || value instanceof Boolean)) {
+                if (value instanceof String
+                        || declared.isPresent() && (value instanceof Number || value instanceof Boolean)) {
                     return value.toString();
                 }
                 break;
@@ -164,17 +189,24 @@ final class Converter {
             throw wrong(value, "a vector");
         }
         if (size >= 0 && values.length != size) {
-            throw RowException.ofField("TENSOR_SHAPE", "A vector has %d elements where the model takes %d".formatted(values.length, size), field, "");
+            throw RowException.ofField(
+                    "TENSOR_SHAPE",
+                    "A vector has %d elements where the model takes %d".formatted(values.length, size),
+                    field,
+                    "");
         }
-        return new DenseTensor<Object>(values, JavaConverters.asScalaBufferConverter(List.<Object>of(values.length)).asScala().toList(), ClassTag$.MODULE$.apply(double.class));
+        return new DenseTensor<>(values, values.length == size ? dimensions : dimensions(values.length), DOUBLE);
     }
 
-    /** Spark's own JSON of a sparse vector: {@code {"size", "indices", "values"}}; of a dense one {@code {"values"}}. */
+    /** Spark's JSON of a sparse vector: {@code {"size", "indices", "values"}}; of a dense one {@code {"values"}}. */
     private double[] sparse(Map<?, ?> map) {
         if (!(map.get("values") instanceof List<?> values)) {
             throw wrong(map, "a vector");
         }
-        if (!(map.get("indices") instanceof List<?> indices) || !(map.get("size") instanceof Integer length) || length < 0 || indices.size() != values.size()
+        if (!(map.get("indices") instanceof List<?> indices)
+                || !(map.get("size") instanceof Integer length)
+                || length < 0
+                || indices.size() != values.size()
                 || size >= 0 && length != size) {
             if (map.get("indices") == null && map.get("size") == null) {
                 double[] dense = new double[values.size()];
@@ -203,6 +235,11 @@ final class Converter {
     }
 
     private RowException wrong(Object value, String type) {
-        return RowException.ofField("COLUMN_TYPE", "A value of type %s does not fit %s without loss".formatted(value.getClass().getSimpleName(), type), field, "");
+        return RowException.ofField(
+                "COLUMN_TYPE",
+                "A value of type %s does not fit %s without loss"
+                        .formatted(value.getClass().getSimpleName(), type),
+                field,
+                "");
     }
 }

@@ -29,31 +29,38 @@ public final class MleapProvider implements ScorerProvider {
     public Scorer load(ModelPackage model) {
         Map<String, Object> attributes = model.requireFlavor(flavor());
         if (!(attributes.get("model_data") instanceof String data)) {
-            throw new ModelException("INVALID_MLMODEL", "The mleap flavor has no 'model_data'", model.root().resolve("MLmodel").toString());
+            throw new ModelException(
+                    "INVALID_MLMODEL",
+                    "The mleap flavor has no 'model_data'",
+                    model.root().resolve("MLmodel").toString());
         }
         Path bundle = model.inside(data, "model_data of the mleap flavor");
-        if (Files.isDirectory(bundle)) {
-            return new MleapScorer(model, transformer(bundle, bundle, model), bundle);
-        }
-        if (!Files.isRegularFile(bundle)) {
+        if (!Files.exists(bundle)) {
             throw new ModelException("INVALID_PACKAGE", "The bundle is missing", bundle.toString());
         }
-        return unpacked(bundle, model);
-    }
-
-    private static Scorer unpacked(Path archive, ModelPackage model) {
         Path folder = null;
         try {
+            // A copy that nobody else can change: MLeap reads the bytes that were verified.
             folder = Files.createTempDirectory("spark-models-bundle");
-            SafeArchive.extract(archive, folder, model.limits());
-            return new MleapScorer(model, transformer(folder, archive, model), archive);
+            return new MleapScorer(model, transformer(unpacked(bundle, folder, model), bundle, model), bundle);
         } catch (IOException error) {
-            throw new ModelException("INVALID_PACKAGE", "The bundle can't be unpacked", archive.toString(), "", error);
+            throw new ModelException("INVALID_PACKAGE", "The bundle can't be unpacked", bundle.toString(), "", error);
         } finally {
             if (folder != null) {
                 delete(folder);
             }
         }
+    }
+
+    private static Path unpacked(Path bundle, Path folder, ModelPackage model) throws IOException {
+        Path copy = folder.resolve("copy");
+        model.copy(bundle, copy);
+        if (Files.isDirectory(copy)) {
+            return copy;
+        }
+        Path target = Files.createDirectory(folder.resolve("unpacked"));
+        SafeArchive.extract(copy, target, bundle.toString(), model.limits());
+        return target;
     }
 
     private static Transformer transformer(Path folder, Path place, ModelPackage model) {
@@ -64,7 +71,11 @@ public final class MleapProvider implements ScorerProvider {
         } catch (Exception | StackOverflowError | AssertionError error) {
             // Scala's exceptions are not declared: what MLeap throws for a broken file may be of any class.
             throw new ModelException(
-                    "INVALID_BUNDLE", "MLeap can't load the bundle (" + error.getClass().getSimpleName() + ")", place.toString(), "save the model again", error);
+                    "INVALID_BUNDLE",
+                    "MLeap can't load the bundle (" + error.getClass().getSimpleName() + ")",
+                    place.toString(),
+                    "save the model again",
+                    error);
         }
     }
 
@@ -74,7 +85,8 @@ public final class MleapProvider implements ScorerProvider {
                 Files.delete(file);
             }
         } catch (IOException error) {
-            throw new ModelException("INVALID_PACKAGE", "The unpacked bundle can't be removed", folder.toString(), "", error);
+            throw new ModelException(
+                    "INVALID_PACKAGE", "The unpacked bundle can't be removed", folder.toString(), "", error);
         }
     }
 

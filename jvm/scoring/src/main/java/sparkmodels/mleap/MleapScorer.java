@@ -54,7 +54,8 @@ final class MleapScorer implements Scorer {
         Map<String, DataType> given = new LinkedHashMap<>();
         walk(transformer, needed, takesNulls, given);
         this.rows = compile(transformer, needed, place);
-        Optional<Signature> signature = model.signature().filter(found -> !found.inputColumns().isEmpty());
+        Optional<Signature> signature =
+                model.signature().filter(found -> !found.inputColumns().isEmpty());
         List<ColumnSpec> columns = signature.map(Signature::inputColumns).orElse(List.of());
         List<String> slotNames = List.copyOf(needed.keySet());
         List<String> names = columns.isEmpty() ? slotNames : named(columns, slotNames);
@@ -72,8 +73,14 @@ final class MleapScorer implements Scorer {
             slots[at] = slotNames.indexOf(name);
             inputs.add(new Field(name, spec.map(ColumnSpec::type).orElseGet(() -> Converter.describe(type)), nullable));
         }
-        this.available = JavaConverters.seqAsJavaListConverter(rows.outputSchema().fields()).asJava().stream()
-                .map(field -> new Field(field.name(), Converter.describe(field.dataType()), field.dataType().isNullable()))
+        this.available = JavaConverters.seqAsJavaListConverter(
+                        rows.outputSchema().fields())
+                .asJava()
+                .stream()
+                .map(field -> new Field(
+                        field.name(),
+                        Converter.describe(field.dataType()),
+                        field.dataType().isNullable()))
                 .toList();
         List<String> wanted = wanted(signature, needed.keySet());
         this.outputs = wanted.stream().map(this::output).toList();
@@ -116,7 +123,10 @@ final class MleapScorer implements Scorer {
     @Override
     public Object[] scoreRow(Object[] row) {
         if (row.length != converters.length) {
-            throw new InputException("COLUMN_COUNT", "A row has %d values where %d are needed".formatted(row.length, converters.length), "a row for " + place);
+            throw new InputException(
+                    "COLUMN_COUNT",
+                    "A row has %d values where %d are needed".formatted(row.length, converters.length),
+                    "a row for " + place);
         }
         Object[] values = new Object[width];
         for (int at = 0; at < row.length; at++) {
@@ -129,7 +139,8 @@ final class MleapScorer implements Scorer {
         try {
             scored = rows.transformOption(new ArrayRow(WrappedArray$.MODULE$.<Object>make(values)));
         } catch (RuntimeException error) {
-            throw RowException.ofModel("The model refuses the row (" + error.getClass().getSimpleName() + ")", place, error);
+            throw RowException.ofModel(
+                    "The model refuses the row (" + error.getClass().getSimpleName() + ")", place, error);
         }
         if (scored.isEmpty()) {
             throw RowException.ofModel("The model skips the row, as its handleInvalid says", place, null);
@@ -167,9 +178,15 @@ final class MleapScorer implements Scorer {
     }
 
     /** What the stages take from outside, in the order in which they use it, and what they give. */
-    private static void walk(Transformer stage, Map<String, DataType> needed, Map<String, Boolean> takesNulls, Map<String, DataType> given) {
+    private static void walk(
+            Transformer stage,
+            Map<String, DataType> needed,
+            Map<String, Boolean> takesNulls,
+            Map<String, DataType> given) {
         if (stage instanceof Pipeline pipeline) {
-            JavaConverters.seqAsJavaListConverter(pipeline.transformers()).asJava().forEach(inner -> walk(inner, needed, takesNulls, given));
+            JavaConverters.seqAsJavaListConverter(pipeline.transformers())
+                    .asJava()
+                    .forEach(inner -> walk(inner, needed, takesNulls, given));
             return;
         }
         boolean takes = TAKE_NULLS.contains(stage.model().getClass().getSimpleName());
@@ -191,31 +208,52 @@ final class MleapScorer implements Scorer {
     }
 
     private static RowTransformer compile(Transformer transformer, Map<String, DataType> needed, String place) {
-        List<StructField> fields = needed.entrySet().stream().map(entry -> new StructField(entry.getKey(), entry.getValue())).toList();
+        List<StructField> fields = needed.entrySet().stream()
+                .map(entry -> new StructField(entry.getKey(), entry.getValue()))
+                .toList();
         try {
-            return transformer.<RowTransformer>transform(RowTransformer.apply(StructType.apply(fields).get())).get();
+            return transformer
+                    .<RowTransformer>transform(
+                            RowTransformer.apply(StructType.apply(fields).get()))
+                    .get();
         } catch (Exception error) {
             // Scala's exceptions are not declared.
-            throw new ModelException("INVALID_BUNDLE", "The stages don't fit together (" + error.getClass().getSimpleName() + ")", place, "", error);
+            throw new ModelException(
+                    "INVALID_BUNDLE",
+                    "The stages don't fit together (" + error.getClass().getSimpleName() + ")",
+                    place,
+                    "",
+                    error);
         }
     }
 
     private static boolean nullable(DataType type, boolean takesNulls, Optional<ColumnSpec> spec) {
-        boolean modelTakes = type == null || type.isNullable() && (takesNulls || !(type instanceof ScalarType) || type.base().toString().equals("string"));
+        boolean modelTakes = type == null
+                || type.isNullable()
+                        && (takesNulls
+                                || !(type instanceof ScalarType)
+                                || type.base().toString().equals("string"));
         // As in the Python package: only these have a missing value of their own.
-        boolean declared = spec.map(column -> !column.required() || Set.of("double", "float", "string").contains(column.type())).orElse(true);
+        boolean declared = spec.map(column -> !column.required()
+                        || Set.of("double", "float", "string").contains(column.type()))
+                .orElse(true);
         return modelTakes && declared;
     }
 
     private static List<String> named(List<ColumnSpec> columns, List<String> slotNames) {
-        List<String> names = columns.stream().flatMap(column -> column.name().stream()).toList();
+        List<String> names =
+                columns.stream().flatMap(column -> column.name().stream()).toList();
         return names.isEmpty() && columns.size() == slotNames.size() ? slotNames : names;
     }
 
     private void requireAll(List<String> slotNames, List<String> names) {
-        List<String> missing = slotNames.stream().filter(name -> !names.contains(name)).toList();
+        List<String> missing =
+                slotNames.stream().filter(name -> !names.contains(name)).toList();
         if (!missing.isEmpty()) {
-            throw new ModelException("INVALID_PACKAGE", "The signature lacks inputs that the model needs: " + Names.listed(missing), place);
+            throw new ModelException(
+                    "INVALID_PACKAGE",
+                    "The signature lacks inputs that the model needs: " + Names.listed(missing),
+                    place);
         }
     }
 
@@ -229,14 +267,28 @@ final class MleapScorer implements Scorer {
             return List.of("prediction");
         }
         Set<String> strict = transformer instanceof Pipeline pipeline
-                ? fields(pipeline.strictOutputSchema()).stream().map(StructField::name).collect(Collectors.toSet())
-                : fields(transformer.outputSchema()).stream().map(StructField::name).collect(Collectors.toSet());
-        return names.stream().filter(name -> strict.contains(name) && !needed.contains(name)).toList();
+                ? fields(pipeline.strictOutputSchema()).stream()
+                        .map(StructField::name)
+                        .collect(Collectors.toSet())
+                : fields(transformer.outputSchema()).stream()
+                        .map(StructField::name)
+                        .collect(Collectors.toSet());
+        return names.stream()
+                .filter(name -> strict.contains(name) && !needed.contains(name))
+                .toList();
     }
 
     private Field output(String name) {
-        return available.stream().filter(field -> field.name().equals(name)).findFirst().orElseThrow(() -> new InputException(
-                "MISSING_COLUMNS", "The model gives no column '" + name + "'", place, "choose from " + Names.listed(available.stream().map(Field::name).toList())));
+        return available.stream()
+                .filter(field -> field.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new InputException(
+                        "MISSING_COLUMNS",
+                        "The model gives no column '" + name + "'",
+                        place,
+                        "choose from "
+                                + Names.listed(
+                                        available.stream().map(Field::name).toList())));
     }
 
     private int[] positions(List<String> names) {

@@ -5,43 +5,42 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import sparkmodels.errors.InputException;
 import sparkmodels.errors.ModelException;
 
-/** Strict JSON as plain values: maps, lists, strings, booleans, {@code Integer} to {@code BigInteger}, {@code Double}. */
+/** Strict JSON as plain values: maps, lists, strings, booleans, {@code Integer} to {@code BigInteger}, doubles. */
 public final class Json {
-    private static final ObjectMapper MAPPER =
-            new ObjectMapper(
-                            JsonFactory.builder()
-                                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                                    .streamReadConstraints(
-                                            StreamReadConstraints.builder()
-                                                    .maxNestingDepth(Limits.DEFAULT.depth())
-                                                    .maxStringLength(Integer.MAX_VALUE)
-                                                    .build())
-                                    .build())
-                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                    .configure(JsonParser.Feature.INCLUDE_SOURCE_IN_LOCATION, false);
+    private static final ObjectMapper MAPPER = new ObjectMapper(JsonFactory.builder()
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .streamReadConstraints(StreamReadConstraints.builder()
+                            .maxNestingDepth(Limits.DEFAULT.depth())
+                            .maxStringLength(Integer.MAX_VALUE)
+                            .build())
+                    .build())
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .configure(JsonParser.Feature.INCLUDE_SOURCE_IN_LOCATION, false);
 
     private Json() {}
 
     /**
      * The values of a JSON text that a caller sent.
      *
-     * @throws InputException [JSON_BODY] it is not JSON, has a repeated key or more than 100 levels
+     * @throws InputException [JSON_BODY] it is not JSON, has a repeated key, a number beyond a double's or more than
+     *     100 levels
      */
     public static Object parse(String text) {
         try {
-            return MAPPER.readValue(text, Object.class);
+            return finite(MAPPER.readValue(text, Object.class));
         } catch (JsonProcessingException error) {
             throw new InputException("JSON_BODY", "The body is not JSON" + position(error), "$", "", error);
         }
@@ -66,6 +65,19 @@ public final class Json {
         StringBuilder text = new StringBuilder();
         append(text, value);
         return text.toString();
+    }
+
+    /** JSON has no infinity, and {@code 1e400} is read as one. */
+    private static Object finite(Object value) {
+        if (value instanceof Double number && number.isInfinite()) {
+            throw new InputException("JSON_BODY", "The body holds a number beyond what a double can be", "$");
+        }
+        if (value instanceof List<?> items) {
+            items.forEach(Json::finite);
+        } else if (value instanceof Map<?, ?> map) {
+            map.values().forEach(Json::finite);
+        }
+        return value;
     }
 
     static String text(Path file, long limit) {
@@ -95,7 +107,10 @@ public final class Json {
     private static String position(JsonProcessingException error) {
         return error.getLocation() == null
                 ? ""
-                : " (line %d, column %d)".formatted(error.getLocation().getLineNr(), error.getLocation().getColumnNr());
+                : " (line %d, column %d)"
+                        .formatted(
+                                error.getLocation().getLineNr(),
+                                error.getLocation().getColumnNr());
     }
 
     private static void append(StringBuilder text, Object value) {
@@ -132,13 +147,15 @@ public final class Json {
             }
             text.append(map.isEmpty() ? "{}" : "}");
         } else if (value instanceof byte[] bytes) {
-            quote(text, java.util.Base64.getEncoder().encodeToString(bytes));
+            quote(text, Base64.getEncoder().encodeToString(bytes));
         } else {
             quote(text, value.toString());
         }
     }
 
     private static void quote(StringBuilder text, String value) {
-        text.append('"').append(new String(com.fasterxml.jackson.core.io.JsonStringEncoder.getInstance().quoteAsUTF8(value), StandardCharsets.UTF_8)).append('"');
+        text.append('"')
+                .append(JsonStringEncoder.getInstance().quoteAsString(value))
+                .append('"');
     }
 }

@@ -13,5 +13,6 @@ package sparkmodels.packages;
  */
 public record Limits(int yamlBytes, int depth, int nodes, long jsonBytes, int files, long bytes, int ratio) {
     /** Those of the format: 10 MB of YAML, 100 levels, 200,000 nodes, 100,000 files; 100 MB of JSON, 4 GB, 200 to 1. */
-    public static final Limits DEFAULT = new Limits(10_000_000, 100, 200_000, 100_000_000L, 100_000, 4_000_000_000L, 200);
+    public static final Limits DEFAULT =
+            new Limits(10_000_000, 100, 200_000, 100_000_000L, 100_000, 4_000_000_000L, 200);
 }

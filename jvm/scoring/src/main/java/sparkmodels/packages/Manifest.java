@@ -5,9 +5,11 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -26,12 +28,12 @@ final class Manifest {
     private Manifest() {}
 
     /**
-     * The content hash of a package whose files are those of its manifest, every byte read; of the manifest that it
-     * would have where it has none.
+     * The sums of a package whose files are those of its manifest, every byte read; where it has none, of the files as
+     * they are.
      *
      * @throws ModelException [MANIFEST_MISMATCH] files were changed, added or removed; all of them are named
      */
-    static String verify(Path root, Limits limits) {
+    static SortedMap<String, String> verify(Path root, Limits limits) {
         SortedMap<String, String> actual = sums(root, limits);
         Path file = root.resolve(FILE);
         if (Files.isSymbolicLink(file)) {
@@ -40,9 +42,28 @@ final class Manifest {
         if (Files.exists(file)) {
             compare(parse(Json.text(file, limits.jsonBytes()), file.toString()), actual, root.toString());
         }
+        return actual;
+    }
+
+    /** The content hash of a package with these sums. */
+    static String contentHash(SortedMap<String, String> sums) {
         StringBuilder text = new StringBuilder();
-        actual.forEach((name, sum) -> text.append(sum).append("  ").append(name).append('\n'));
-        return HexFormat.of().formatHex(sha256().digest(text.toString().getBytes(StandardCharsets.UTF_8)));
+        sums.forEach((name, sum) -> text.append(sum).append("  ").append(name).append('\n'));
+        return sum(text.toString().getBytes(StandardCharsets.UTF_8));
+    }
+
+    static String sum(byte[] bytes) {
+        return HexFormat.of().formatHex(sha256().digest(bytes));
+    }
+
+    /** Copies a file, and gives the sum of the very bytes that were written. */
+    static String copy(Path source, Path target) throws IOException {
+        MessageDigest digest = sha256();
+        try (InputStream stream = Files.newInputStream(source, LinkOption.NOFOLLOW_LINKS);
+                DigestOutputStream file = new DigestOutputStream(Files.newOutputStream(target), digest)) {
+            stream.transferTo(file);
+        }
+        return HexFormat.of().formatHex(digest.digest());
     }
 
     private static SortedMap<String, String> parse(String text, String place) {
@@ -84,13 +105,16 @@ final class Manifest {
             Files.walkFileTree(root, new SimpleFileVisitor<>() {
                 @Override
                 public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
-                    boolean ignored = folder.getFileName() != null && folder.getFileName().toString().equals(IGNORED);
+                    boolean ignored = folder.getFileName() != null
+                            && folder.getFileName().toString().equals(IGNORED);
                     return ignored ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
                 }
 
                 @Override
                 public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                    String name = root.relativize(file).toString().replace(file.getFileSystem().getSeparator(), "/");
+                    String name = root.relativize(file)
+                            .toString()
+                            .replace(file.getFileSystem().getSeparator(), "/");
                     if (name.equals(FILE)) {
                         return FileVisitResult.CONTINUE;
                     }
@@ -98,7 +122,8 @@ final class Manifest {
                         throw invalid("A link or device has no place in a package", file.toString());
                     }
                     if (name.chars().anyMatch(character -> character < ' ' || character == '\\')) {
-                        throw invalid("Control characters and backslashes have no place in a file name", root.toString());
+                        throw invalid(
+                                "Control characters and backslashes have no place in a file name", root.toString());
                     }
                     if (sums.size() >= limits.files()) {
                         throw invalid("It has more than " + limits.files() + " files", root.toString());

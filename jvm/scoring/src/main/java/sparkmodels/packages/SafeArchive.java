@@ -35,21 +35,24 @@ public final class SafeArchive {
     private static final long SMALL = 1 << 20;
 
     private final Path archive;
+    private final String place;
     private final Limits limits;
     private long written;
 
-    private SafeArchive(Path archive, Limits limits) {
+    private SafeArchive(Path archive, String place, Limits limits) {
         this.archive = archive;
+        this.place = place;
         this.limits = limits;
     }
 
     /**
      * Unpacks a zip file into an empty directory.
      *
+     * @param place what errors call the archive, which may be a copy
      * @throws ModelException [UNSAFE_ARCHIVE] an entry is refused, and named; [INVALID_PACKAGE] it is no whole zip file
      */
-    public static void extract(Path archive, Path target, Limits limits) {
-        SafeArchive reader = new SafeArchive(archive, limits);
+    public static void extract(Path archive, Path target, String place, Limits limits) {
+        SafeArchive reader = new SafeArchive(archive, place, limits);
         try {
             reader.checkTypes();
             try (ZipFile zip = new ZipFile(archive.toFile(), StandardCharsets.UTF_8)) {
@@ -59,9 +62,9 @@ public final class SafeArchive {
                 }
             }
         } catch (ZipException error) {
-            throw new ModelException("INVALID_PACKAGE", "It is not a whole zip file", archive.toString(), "", error);
+            throw new ModelException("INVALID_PACKAGE", "It is not a whole zip file", place, "", error);
         } catch (IOException error) {
-            throw new ModelException("INVALID_PACKAGE", "It can't be unpacked", archive.toString(), "", error);
+            throw new ModelException("INVALID_PACKAGE", "It can't be unpacked", place, "", error);
         }
     }
 
@@ -85,7 +88,8 @@ public final class SafeArchive {
 
     private void checkName(String name) {
         String bare = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-        if (bare.chars().anyMatch(character -> character < ' ' || character == '\\' || character == ':' || character == 0x7f)) {
+        if (bare.chars()
+                .anyMatch(character -> character < ' ' || character == '\\' || character == ':' || character == 0x7f)) {
             throw unsafe("a name holds a control character, a backslash or a colon");
         }
         for (String part : bare.split("/", -1)) {
@@ -108,7 +112,8 @@ public final class SafeArchive {
         long size = 0;
         long packed = Math.max(entry.getCompressedSize(), 1);
         byte[] buffer = new byte[1 << 16];
-        try (InputStream stream = zip.getInputStream(entry); OutputStream file = Files.newOutputStream(path)) {
+        try (InputStream stream = zip.getInputStream(entry);
+                OutputStream file = Files.newOutputStream(path)) {
             for (int count = stream.read(buffer); count >= 0; count = stream.read(buffer)) {
                 size += count;
                 written += count;
@@ -116,7 +121,8 @@ public final class SafeArchive {
                     throw unsafe("it unpacks to more than " + limits.bytes() + " bytes");
                 }
                 if (size > SMALL && size / packed > limits.ratio()) {
-                    throw unsafe("'" + entry.getName() + "' unpacks to more than " + limits.ratio() + " times its size");
+                    throw unsafe(
+                            "'" + entry.getName() + "' unpacks to more than " + limits.ratio() + " times its size");
                 }
                 file.write(buffer, 0, count);
             }
@@ -130,7 +136,10 @@ public final class SafeArchive {
             int count = Short.toUnsignedInt(end.getShort(10));
             long offset = Integer.toUnsignedLong(end.getInt(16));
             long length = Integer.toUnsignedLong(end.getInt(12));
-            if (count == 0xFFFF || offset == 0xFFFFFFFFL || length > Integer.MAX_VALUE || offset + length > file.length()) {
+            if (count == 0xFFFF
+                    || offset == 0xFFFFFFFFL
+                    || length > Integer.MAX_VALUE
+                    || offset + length > file.length()) {
                 throw new ZipException("the directory is not where it is said to be, or needs zip64");
             }
             byte[] bytes = new byte[(int) length];
@@ -147,7 +156,10 @@ public final class SafeArchive {
                 if (type != 0 && type != REGULAR && type != FOLDER) {
                     throw unsafe("an entry is a link or a device");
                 }
-                at += HEADER_LENGTH + name + Short.toUnsignedInt(directory.getShort(at + 30)) + Short.toUnsignedInt(directory.getShort(at + 32));
+                at += HEADER_LENGTH
+                        + name
+                        + Short.toUnsignedInt(directory.getShort(at + 30))
+                        + Short.toUnsignedInt(directory.getShort(at + 32));
             }
         }
     }
@@ -167,6 +179,6 @@ public final class SafeArchive {
     }
 
     private ModelException unsafe(String what) {
-        return new ModelException("UNSAFE_ARCHIVE", "The archive is refused: " + what, archive.toString());
+        return new ModelException("UNSAFE_ARCHIVE", "The archive is refused: " + what, place);
     }
 }

@@ -14,8 +14,19 @@ import sparkmodels.errors.ModelException;
  * @param outputs empty where nothing is said of them
  */
 public record Signature(List<Spec> inputs, List<Spec> outputs) {
-    private static final Set<String> TYPES =
-            Set.of("boolean", "integer", "long", "float", "double", "string", "binary", "datetime", "array", "object", "map", "any");
+    private static final Set<String> TYPES = Set.of(
+            "boolean",
+            "integer",
+            "long",
+            "float",
+            "double",
+            "string",
+            "binary",
+            "datetime",
+            "array",
+            "object",
+            "map",
+            "any");
 
     /** Copies the lists. */
     public Signature {
@@ -25,7 +36,10 @@ public record Signature(List<Spec> inputs, List<Spec> outputs) {
 
     /** The columns of the inputs; none where they are tensors. */
     public List<ColumnSpec> inputColumns() {
-        return inputs.stream().filter(ColumnSpec.class::isInstance).map(ColumnSpec.class::cast).toList();
+        return inputs.stream()
+                .filter(ColumnSpec.class::isInstance)
+                .map(ColumnSpec.class::cast)
+                .toList();
     }
 
     /** The names of the outputs that have one. */
@@ -34,7 +48,8 @@ public record Signature(List<Spec> inputs, List<Spec> outputs) {
     }
 
     static Signature of(Map<?, ?> entry, String place) {
-        return new Signature(specs(entry.get("inputs"), place + ".inputs"), specs(entry.get("outputs"), place + ".outputs"));
+        return new Signature(
+                specs(entry.get("inputs"), place + ".inputs"), specs(entry.get("outputs"), place + ".outputs"));
     }
 
     private static List<Spec> specs(Object value, String place) {
@@ -60,7 +75,8 @@ public record Signature(List<Spec> inputs, List<Spec> outputs) {
         if (specs.stream().map(Object::getClass).distinct().count() > 1) {
             throw invalid("It mixes columns and tensors", place);
         }
-        List<String> names = specs.stream().flatMap(spec -> spec.name().stream()).toList();
+        List<String> names =
+                specs.stream().flatMap(spec -> spec.name().stream()).toList();
         if (names.size() != specs.size() && !names.isEmpty()) {
             throw invalid("Some names are given and others not", place);
         }
@@ -87,7 +103,10 @@ public record Signature(List<Spec> inputs, List<Spec> outputs) {
         if (!(fields.get("type") instanceof String type) || !TYPES.contains(type)) {
             throw invalid("The type is none of a column's", place);
         }
-        return new ColumnSpec(name, type, !Boolean.FALSE.equals(fields.get("required")) && !Boolean.TRUE.equals(fields.get("optional")));
+        return new ColumnSpec(
+                name,
+                type,
+                !Boolean.FALSE.equals(fields.get("required")) && !Boolean.TRUE.equals(fields.get("optional")));
     }
 
     private static TensorSpec tensor(Optional<String> name, Map<?, ?> fields, String place) {

@@ -71,7 +71,8 @@ public record Table(List<String> columns, List<List<Object>> rows) {
     private static List<List<Object>> rows(List<?> data, String place) {
         List<List<Object>> rows = new ArrayList<>();
         for (Object item : data) {
-            if (!(item instanceof List<?> values) || !rows.isEmpty() && rows.get(0).size() != values.size()) {
+            if (!(item instanceof List<?> values)
+                    || !rows.isEmpty() && rows.get(0).size() != values.size()) {
                 throw new ModelException("INVALID_PACKAGE", "Its rows are not lists of one length", place);
             }
             rows.add(row(values));

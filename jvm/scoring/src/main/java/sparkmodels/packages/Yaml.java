@@ -29,14 +29,13 @@ final class Yaml {
      */
     static Map<String, Object> mapping(String text, String place, Limits limits) {
         Yaml reader = new Yaml(place, limits);
-        LoadSettings settings =
-                LoadSettings.builder()
-                        .setLabel(place)
-                        .setCodePointLimit(limits.yamlBytes())
-                        .setAllowDuplicateKeys(false)
-                        .setAllowRecursiveKeys(false)
-                        .setMaxAliasesForCollections(1000)
-                        .build();
+        LoadSettings settings = LoadSettings.builder()
+                .setLabel(place)
+                .setCodePointLimit(limits.yamlBytes())
+                .setAllowDuplicateKeys(false)
+                .setAllowRecursiveKeys(false)
+                .setMaxAliasesForCollections(1000)
+                .build();
         try {
             reader.checkDepth(new Parse(settings).parseString(text));
             if (reader.copy(new Load(settings).loadFromString(text), 0) instanceof Map<?, ?> map) {
@@ -67,7 +66,8 @@ final class Yaml {
     /** A copy that shares nothing, so that an alias counts as often as it stands; a value within itself is too deep. */
     private Object copy(Object value, int depth) {
         if (++nodes > limits.nodes() || depth > limits.depth()) {
-            throw refuse("Its aliases expand to more than %d nodes or %d levels".formatted(limits.nodes(), limits.depth()));
+            throw refuse(
+                    "Its aliases expand to more than %d nodes or %d levels".formatted(limits.nodes(), limits.depth()));
         }
         if (value instanceof Map<?, ?> map) {
             Map<String, Object> result = new LinkedHashMap<>();

@@ -26,8 +26,13 @@ final class Binding {
         }
         Map<String, Integer> places = new HashMap<>();
         for (int at = 0; at < given.size(); at++) {
-            if (places.putIfAbsent(given.get(at), at) != null && inputs.stream().map(Field::name).anyMatch(given.get(at)::equals)) {
-                throw new InputException("DUPLICATE_COLUMNS", "The column '" + given.get(at) + "' is given twice", place, "drop one of them");
+            if (places.putIfAbsent(given.get(at), at) != null
+                    && inputs.stream().map(Field::name).anyMatch(given.get(at)::equals)) {
+                throw new InputException(
+                        "DUPLICATE_COLUMNS",
+                        "The column '" + given.get(at) + "' is given twice",
+                        place,
+                        "drop one of them");
             }
         }
         List<String> missing = new ArrayList<>();
@@ -41,9 +46,16 @@ final class Binding {
         }
         if (!missing.isEmpty()) {
             String hint = missing.stream()
-                    .flatMap(name -> Names.alike(name, given).map(alike -> "rename '%s' to '%s'".formatted(alike, name)).stream())
+                    .flatMap(name ->
+                            Names.alike(name, given)
+                                    .map(alike -> "rename '%s' to '%s'".formatted(alike, name))
+                                    .stream())
                     .collect(Collectors.joining(", "));
-            throw new InputException("MISSING_COLUMNS", "Model is missing inputs " + Names.listed(missing), place + ", which has " + Names.listed(given), hint);
+            throw new InputException(
+                    "MISSING_COLUMNS",
+                    "Model is missing inputs " + Names.listed(missing),
+                    place + ", which has " + Names.listed(given),
+                    hint);
         }
         return positions;
     }
@@ -52,7 +64,10 @@ final class Binding {
         Object[] values = new Object[positions.length];
         for (int at = 0; at < values.length; at++) {
             if (positions[at] >= row.size()) {
-                throw new InputException("COLUMN_COUNT", "A row has %d values where %d are needed".formatted(row.size(), positions.length), "the table");
+                throw new InputException(
+                        "COLUMN_COUNT",
+                        "A row has %d values where %d are needed".formatted(row.size(), positions.length),
+                        "the table");
             }
             values[at] = positions[at] < 0 ? null : row.get(positions[at]);
         }

@@ -44,7 +44,10 @@ public record Body(Table table, boolean wrapped) {
                 return new Body(split(map, "$"), false);
             }
         }
-        throw broken("It has none of the forms of a body", "$", "give {\"columns\": […], \"data\": [[…]]} or a list of records");
+        throw broken(
+                "It has none of the forms of a body",
+                "$",
+                "give {\"columns\": […], \"data\": [[…]]} or a list of records");
     }
 
     /**
@@ -78,7 +81,10 @@ public record Body(Table table, boolean wrapped) {
         List<List<Object>> rows = new ArrayList<>(data.size());
         for (Object item : data) {
             if (!(item instanceof List<?> values) || !columns.isEmpty() && values.size() != columns.size()) {
-                throw broken("It is not a list of as many values as there are columns", "%s.data[%d]".formatted(place, rows.size()), "");
+                throw broken(
+                        "It is not a list of as many values as there are columns",
+                        "%s.data[%d]".formatted(place, rows.size()),
+                        "");
             }
             rows.add(new ArrayList<>(values));
         }
@@ -108,7 +114,10 @@ public record Body(Table table, boolean wrapped) {
         }
         List<List<Object>> rows = new ArrayList<>(instances.size());
         for (Object item : instances) {
-            rows.add(item instanceof List<?> values ? new ArrayList<>(values) : new ArrayList<>(java.util.Collections.singletonList(item)));
+            rows.add(
+                    item instanceof List<?> values
+                            ? new ArrayList<>(values)
+                            : new ArrayList<>(java.util.Collections.singletonList(item)));
         }
         return new Table(List.of(), rows);
     }

@@ -20,7 +20,9 @@ final class Csv {
     static Table table(String text, List<Field> inputs) {
         Csv reader = new Csv(text.startsWith("\uFEFF") ? text.substring(1) : text);
         List<Object> header = reader.line();
-        List<String> columns = header.stream().map(name -> name == null ? "Unnamed: 0" : name.toString()).toList();
+        List<String> columns = header.stream()
+                .map(name -> name == null ? "Unnamed: 0" : name.toString())
+                .toList();
         Map<String, String> types = new HashMap<>();
         inputs.forEach(field -> types.put(field.name(), field.type()));
         List<List<Object>> rows = new ArrayList<>();
@@ -31,10 +33,18 @@ final class Csv {
             }
             if (row.size() != columns.size()) {
                 throw new InputException(
-                        "INVALID_INPUT", "A line has %d fields and the header %d".formatted(row.size(), columns.size()), "row " + rows.size() + " of the CSV");
+                        "INVALID_INPUT",
+                        "A line has %d fields and the header %d".formatted(row.size(), columns.size()),
+                        "row " + rows.size() + " of the CSV");
             }
             for (int column = 0; column < row.size(); column++) {
-                row.set(column, typed((String) row.get(column), types.get(columns.get(column)), columns.get(column), rows.size()));
+                row.set(
+                        column,
+                        typed(
+                                (String) row.get(column),
+                                types.get(columns.get(column)),
+                                columns.get(column),
+                                rows.size()));
             }
             rows.add(row);
         }
@@ -58,7 +68,8 @@ final class Csv {
                 default -> value;
             };
         } catch (NumberFormatException error) {
-            throw RowException.ofField("COLUMN_TYPE", "A value is no " + type, name, "").at(row);
+            throw RowException.ofField("COLUMN_TYPE", "A value is no " + type, name, "")
+                    .at(row);
         }
     }
 

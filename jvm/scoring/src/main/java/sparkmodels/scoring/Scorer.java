@@ -40,9 +40,7 @@ public interface Scorer extends AutoCloseable {
      * @throws ModelException the package or its model can't be used
      */
     static Scorer open(Path root) {
-        ModelPackage model = ModelPackage.open(root);
-        model.verifyManifest();
-        return load(model);
+        return load(ModelPackage.open(root).verified());
     }
 
     /** The scorer of a package that the caller has verified, or chooses to trust. */
@@ -57,7 +55,9 @@ public interface Scorer extends AutoCloseable {
         throw new ModelException(
                 "FLAVOR_NOT_FOUND",
                 "The package has none of the flavors %s, only %s"
-                        .formatted(Names.listed(known), Names.listed(model.flavors().keySet())),
+                        .formatted(
+                                Names.listed(known),
+                                Names.listed(model.flavors().keySet())),
                 model.root().toString(),
                 "save it with a sample_input, which adds the mleap flavor");
     }

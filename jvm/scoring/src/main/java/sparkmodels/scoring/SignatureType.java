@@ -18,21 +18,35 @@ public final class SignatureType {
      * @throws RowException [COLUMN_TYPE] the value does not fit
      */
     public static Object check(String type, Object value, String field) {
-        Object result = switch (type) {
-            case "boolean" -> value instanceof Boolean ? value : null;
-            case "integer" -> integral(value, Integer.MIN_VALUE, Integer.MAX_VALUE) ? (Object) ((Number) value).intValue() : null;
-            case "long" -> integral(value, Long.MIN_VALUE, Long.MAX_VALUE) ? (Object) ((Number) value).longValue() : null;
-            case "float" -> number(value) ? (Object) ((Number) value).floatValue() : null;
-            case "double" -> number(value) ? (Object) ((Number) value).doubleValue() : null;
-            case "string", "datetime" -> value instanceof String || type.equals("datetime") && value instanceof java.time.temporal.Temporal ? value : null;
-            case "binary" -> value instanceof byte[] ? value : value instanceof String text ? decoded(text) : null;
-            case "array" -> value instanceof List<?> || value.getClass().isArray() ? value : null;
-            case "object", "map" -> value instanceof Map<?, ?> ? value : null;
-            default -> value;
-        };
+        Object result =
+                switch (type) {
+                    case "boolean" -> value instanceof Boolean ? value : null;
+                    case "integer" -> integral(value, Integer.MIN_VALUE, Integer.MAX_VALUE)
+                            ? (Object) ((Number) value).intValue()
+                            : null;
+                    case "long" -> integral(value, Long.MIN_VALUE, Long.MAX_VALUE)
+                            ? (Object) ((Number) value).longValue()
+                            : null;
+                    case "float" -> number(value) ? (Object) ((Number) value).floatValue() : null;
+                    case "double" -> number(value) ? (Object) ((Number) value).doubleValue() : null;
+                    case "string", "datetime" -> value instanceof String
+                                    || type.equals("datetime") && value instanceof java.time.temporal.Temporal
+                            ? value
+                            : null;
+                    case "binary" -> value instanceof byte[]
+                            ? value
+                            : value instanceof String text ? decoded(text) : null;
+                    case "array" -> value instanceof List<?> || value.getClass().isArray() ? value : null;
+                    case "object", "map" -> value instanceof Map<?, ?> ? value : null;
+                    default -> value;
+                };
         if (result == null) {
             throw RowException.ofField(
-                    "COLUMN_TYPE", "A value of type %s does not fit %s without loss".formatted(value.getClass().getSimpleName(), type), field, "");
+                    "COLUMN_TYPE",
+                    "A value of type %s does not fit %s without loss"
+                            .formatted(value.getClass().getSimpleName(), type),
+                    field,
+                    "");
         }
         return result;
     }

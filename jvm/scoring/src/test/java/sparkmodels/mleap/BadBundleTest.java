@@ -20,7 +20,8 @@ import sparkmodels.fixtures.Packages;
 import sparkmodels.scoring.Scorer;
 
 final class BadBundleTest {
-    @TempDir Path root;
+    @TempDir
+    Path root;
 
     @Test
     void truncatedBundleJson() throws IOException {
@@ -81,21 +82,28 @@ final class BadBundleTest {
     void signatureThatLacksAnInput() {
         Packages.small(root);
         Packages.mlmodel(root, "signature: {inputs: '[{\"name\": \"age\", \"type\": \"double\"}]'}\n");
-        assertTrue(assertError("INVALID_PACKAGE", root.resolve("mleap/model")).getMessage().contains("['city', 'visits']"));
+        assertTrue(assertError("INVALID_PACKAGE", root.resolve("mleap/model"))
+                .getMessage()
+                .contains("['city', 'visits']"));
     }
 
     @Test
     void zippedBundle() throws IOException {
         Path bundle = Packages.small(root).resolve("mleap/model");
         Path zipped = root.resolve("mleap/zipped");
-        try (OutputStream stream = Files.newOutputStream(zipped); ZipOutputStream zip = new ZipOutputStream(stream); Stream<Path> files = Files.walk(bundle)) {
+        try (OutputStream stream = Files.newOutputStream(zipped);
+                ZipOutputStream zip = new ZipOutputStream(stream);
+                Stream<Path> files = Files.walk(bundle)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
                 zip.putNextEntry(new ZipEntry(bundle.relativize(file).toString()));
                 zip.write(Files.readAllBytes(file));
             }
         }
-        Bundle.write(root.resolve("MLmodel"), Files.readString(root.resolve("MLmodel")).replace("mleap/model", "mleap/zipped"));
-        assertEquals(Map.of("prediction", 1.0), Scorer.open(root).score(Map.of("age", 90.0, "city", "Rome", "visits", 4)));
+        Bundle.write(
+                root.resolve("MLmodel"),
+                Files.readString(root.resolve("MLmodel")).replace("mleap/model", "mleap/zipped"));
+        assertEquals(
+                Map.of("prediction", 1.0), Scorer.open(root).score(Map.of("age", 90.0, "city", "Rome", "visits", 4)));
     }
 
     @Test

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import sparkmodels.errors.InputException;
 import sparkmodels.errors.RowException;
+import sparkmodels.fixtures.Bundle;
 import sparkmodels.fixtures.Packages;
 import sparkmodels.packages.Table;
 import sparkmodels.scoring.Field;
@@ -28,7 +29,8 @@ import sparkmodels.scoring.Scored;
 import sparkmodels.scoring.Scorer;
 
 final class MleapScorerTest {
-    @TempDir Path root;
+    @TempDir
+    Path root;
 
     private Scorer small() {
         return Scorer.open(Packages.small(root)).withOutputs(List.of("probability", "prediction"));
@@ -38,23 +40,37 @@ final class MleapScorerTest {
     void inputsAreTheSignatures() {
         Scorer scorer = Scorer.open(Packages.small(root));
         assertEquals(
-                List.of(new Field("age", "double", true), new Field("city", "string", true), new Field("visits", "integer", false)), scorer.inputs());
-        assertEquals(List.of("prediction"), scorer.outputs().stream().map(Field::name).toList());
+                List.of(
+                        new Field("age", "double", true),
+                        new Field("city", "string", true),
+                        new Field("visits", "integer", false)),
+                scorer.inputs());
+        assertEquals(
+                List.of("prediction"),
+                scorer.outputs().stream().map(Field::name).toList());
     }
 
     @Test
     void withoutSignatureTheModelTells() {
         Scorer scorer = Scorer.open(Packages.logistic(root, ""));
-        assertEquals(List.of("city", "plan", "age", "visits"), scorer.inputs().stream().map(Field::name).toList());
-        assertEquals(List.of("string", "string", "double", "double"), scorer.inputs().stream().map(Field::type).toList());
-        assertEquals(List.of("prediction"), scorer.outputs().stream().map(Field::name).toList());
+        assertEquals(
+                List.of("city", "plan", "age", "visits"),
+                scorer.inputs().stream().map(Field::name).toList());
+        assertEquals(
+                List.of("string", "string", "double", "double"),
+                scorer.inputs().stream().map(Field::type).toList());
+        assertEquals(
+                List.of("prediction"),
+                scorer.outputs().stream().map(Field::name).toList());
     }
 
     @Test
     void probabilities() {
         Scorer scorer = small();
         double expected = Packages.probability(30, 1, 4);
-        double[] probability = (double[]) scorer.score(Map.of("age", 30.0, "city", "Oslo", "visits", 4, "extra", "ignored")).get("probability");
+        double[] probability =
+                (double[]) scorer.score(Map.of("age", 30.0, "city", "Oslo", "visits", 4, "extra", "ignored"))
+                        .get("probability");
         assertArrayEquals(new double[] {1 - expected, expected}, probability, 1e-15);
         assertEquals(expected > 0.5 ? 1.0 : 0.0, scorer.scoreRow(new Object[] {30.0, "Oslo", 4})[1]);
     }
@@ -92,10 +108,12 @@ final class MleapScorerTest {
     @Test
     @DisplayName("jvm.predict.missing_field: an absent input is an error that names it")
     void missingField() {
-        InputException error = assertThrows(InputException.class, () -> small().score(Map.of("Age", 1.0, "city", "Rome")));
+        InputException error =
+                assertThrows(InputException.class, () -> small().score(Map.of("Age", 1.0, "city", "Rome")));
         assertEquals("MISSING_COLUMNS", error.code());
         assertTrue(error.getMessage().contains("['visits']"), error.getMessage());
-        InputException json = assertThrows(InputException.class, () -> small().scoreJson("{\"columns\": [\"age\", \"city\", \"Visits\"], \"data\": [[1, \"Rome\", 1]]}"));
+        InputException json = assertThrows(InputException.class, () -> small().scoreJson(
+                        "{\"columns\": [\"age\", \"city\", \"Visits\"], \"data\": [[1, \"Rome\", 1]]}"));
         assertEquals("rename 'Visits' to 'visits'", json.hint().orElseThrow());
     }
 
@@ -106,13 +124,17 @@ final class MleapScorerTest {
         Table extra = new Table(List.of("x", "visits", "city", "age"), List.of(Arrays.asList(null, 4, "Oslo", 90.0)));
         assertEquals(List.of(List.of(1.0)), scorer.scoreTable(extra).orThrow().rows());
         Table lacking = new Table(List.of("age", "city"), List.of());
-        assertEquals("MISSING_COLUMNS", assertThrows(InputException.class, () -> scorer.scoreTable(lacking)).code());
+        assertEquals(
+                "MISSING_COLUMNS",
+                assertThrows(InputException.class, () -> scorer.scoreTable(lacking))
+                        .code());
     }
 
     @Test
     @DisplayName("jvm.predict.ok: split JSON gives a JSON list of the prediction column")
     void splitJson() {
-        String body = "{\"columns\": [\"age\", \"city\", \"visits\"], \"data\": [[90, \"Rome\", 4], [10.5, \"Oslo\", 0]]}";
+        String body =
+                "{\"columns\": [\"age\", \"city\", \"visits\"], \"data\": [[90, \"Rome\", 4], [10.5, \"Oslo\", 0]]}";
         assertEquals("[1.0,0.0]", Scorer.open(Packages.small(root)).scoreJson(body));
     }
 
@@ -122,15 +144,26 @@ final class MleapScorerTest {
         Table table = new Table(
                 List.of("age", "city", "visits"),
                 List.of(
-                        List.of(90.0, "Rome", 4), List.of(90.0, "Atlantis", 4), Arrays.asList(90.0, "Rome", null), List.of("old", "Rome", 4),
-                        List.of(90.0, "Rome", 4.5), List.of(90.0, "Rome", 4)));
+                        List.of(90.0, "Rome", 4),
+                        List.of(90.0, "Atlantis", 4),
+                        Arrays.asList(90.0, "Rome", null),
+                        List.of("old", "Rome", 4),
+                        List.of(90.0, "Rome", 4.5),
+                        List.of(90.0, "Rome", 4)));
         Scored scored = scorer.scoreTable(table);
-        assertEquals(List.of(1L, 2L, 3L, 4L), scored.errors().stream().map(error -> error.row().orElseThrow()).toList());
-        assertEquals(List.of("INVALID_INPUT", "NULLS_IN_COLUMN", "COLUMN_TYPE", "COLUMN_TYPE"), scored.errors().stream().map(RowException::code).toList());
+        assertEquals(
+                List.of(1L, 2L, 3L, 4L),
+                scored.errors().stream().map(error -> error.row().orElseThrow()).toList());
+        assertEquals(
+                List.of("INVALID_INPUT", "NULLS_IN_COLUMN", "COLUMN_TYPE", "COLUMN_TYPE"),
+                scored.errors().stream().map(RowException::code).toList());
         assertEquals(6, scored.table().rows().size());
         assertEquals(List.of(1.0), scored.table().rows().get(5));
-        assertEquals(java.util.Collections.singletonList((Object) null), scored.table().rows().get(1));
-        assertFalse(scored.errors().get(0).getMessage().contains("Atlantis"), "no values of a row in the text of an error");
+        assertEquals(
+                java.util.Collections.singletonList((Object) null),
+                scored.table().rows().get(1));
+        assertFalse(
+                scored.errors().get(0).getMessage().contains("Atlantis"), "no values of a row in the text of an error");
         assertEquals("the field 'visits' of row 2", scored.errors().get(1).place());
     }
 
@@ -138,10 +171,14 @@ final class MleapScorerTest {
     void nullInAPrimitive() {
         // Without an imputer MLeap would take a null number for nothing at all or for 0.
         Scorer scorer = Scorer.open(Packages.logistic(root, ""));
-        RowException error = assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {"Rome", "free", null, 1.0}));
+        RowException error =
+                assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {"Rome", "free", null, 1.0}));
         assertEquals("age", error.field().orElseThrow());
         assertEquals("NULLS_IN_COLUMN", error.code());
-        assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {null, "free", 1.0, 1.0}), "handleInvalid=error refuses a null text");
+        assertThrows(
+                RowException.class,
+                () -> scorer.scoreRow(new Object[] {null, "free", 1.0, 1.0}),
+                "handleInvalid=error refuses a null text");
     }
 
     @Test
@@ -161,27 +198,51 @@ final class MleapScorerTest {
         }
         Object[] scored = scorer.scoreRow(new Object[] {features});
         assertArrayEquals(new double[] {left / 20, 1 - left / 20}, (double[]) scored[0], 1e-12);
-        assertArrayEquals((double[]) scored[0], (double[]) scorer.scoreRow(new Object[] {List.of(0.35, 1, -2.0, 0.95)})[0]);
-        Map<String, Object> sparse = Map.of("size", 4, "indices", List.of(0, 1, 2, 3), "values", List.of(0.35, 1, -2, 0.95));
+        assertArrayEquals(
+                (double[]) scored[0], (double[]) scorer.scoreRow(new Object[] {List.of(0.35, 1, -2.0, 0.95)})[0]);
+        Map<String, Object> sparse =
+                Map.of("size", 4, "indices", List.of(0, 1, 2, 3), "values", List.of(0.35, 1, -2, 0.95));
         assertArrayEquals((double[]) scored[0], (double[]) scorer.scoreRow(new Object[] {sparse})[0]);
-        assertEquals("COLUMN_TYPE", assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {List.of("a", 1, 2, 3)})).code());
+        assertEquals(
+                "COLUMN_TYPE",
+                assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {List.of("a", 1, 2, 3)}))
+                        .code());
     }
 
     @Test
     void vectorsOfAnotherLength() {
         Scorer scorer = Scorer.open(Packages.forest(root, 20));
-        RowException error = assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {new double[] {1, 2, 3}}));
+        RowException error =
+                assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {new double[] {1, 2, 3}}));
         assertEquals("TENSOR_SHAPE", error.code());
     }
 
     @Test
+    void skippedRows() {
+        Packages.mlmodel(root, "");
+        new Bundle(root.resolve("mleap/model"))
+                .indexer("city", "cityIndex", "skip", "Rome")
+                .write();
+        Scorer scorer = Scorer.open(root);
+        assertEquals(0.0, scorer.scoreRow(new Object[] {"Rome"})[0]);
+        RowException error = assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {"Oslo"}));
+        assertEquals("INVALID_INPUT", error.code());
+    }
+
+    @Test
     void rowsOfAnotherLength() {
-        assertEquals("COLUMN_COUNT", assertThrows(InputException.class, () -> small().scoreRow(new Object[] {1.0})).code());
+        assertEquals(
+                "COLUMN_COUNT",
+                assertThrows(InputException.class, () -> small().scoreRow(new Object[] {1.0}))
+                        .code());
     }
 
     @Test
     void unknownOutputs() {
-        assertEquals("MISSING_COLUMNS", assertThrows(InputException.class, () -> small().withOutputs(List.of("probabilty"))).code());
+        assertEquals(
+                "MISSING_COLUMNS",
+                assertThrows(InputException.class, () -> small().withOutputs(List.of("probabilty")))
+                        .code());
     }
 
     @Test
@@ -193,7 +254,8 @@ final class MleapScorerTest {
             int visits = thread;
             tasks.add(() -> {
                 for (int at = 0; at < 2000; at++) {
-                    double[] scored = (double[]) scorer.scoreRow(new Object[] {(double) at, at % 2 == 0 ? "Rome" : "Oslo", visits})[0];
+                    double[] scored = (double[])
+                            scorer.scoreRow(new Object[] {(double) at, at % 2 == 0 ? "Rome" : "Oslo", visits})[0];
                     if (Math.abs(scored[1] - Packages.probability(at, at % 2, visits)) > 1e-12) {
                         return false;
                     }

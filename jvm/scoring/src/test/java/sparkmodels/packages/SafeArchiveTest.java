@@ -22,7 +22,9 @@ import sparkmodels.errors.ModelException;
 final class SafeArchiveTest {
     private static final Limits SMALL = new Limits(1000, 10, 1000, 1000, 3, 5_000_000, 50);
 
-    @TempDir Path folder;
+    @TempDir
+    Path folder;
+
     private Path archive;
     private Path target;
 
@@ -35,12 +37,23 @@ final class SafeArchiveTest {
     @Test
     void wholeArchive() throws IOException {
         zip("root/", "root/model.json");
-        SafeArchive.extract(archive, target, SMALL);
+        SafeArchive.extract(archive, target, archive.toString(), SMALL);
         assertEquals("text", Files.readString(target.resolve("root/model.json")));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"../evil.txt", "a/../../evil.txt", "/evil.txt", "a//b", "./a", "a\\..\\b", "C:evil", "a\nb", "../evil/"})
+    @ValueSource(
+            strings = {
+                "../evil.txt",
+                "a/../../evil.txt",
+                "/evil.txt",
+                "a//b",
+                "./a",
+                "a\\..\\b",
+                "C:evil",
+                "a\nb",
+                "../evil/"
+            })
     void namesThatLeadOut(String name) throws IOException {
         zip("good.txt", name);
         refused("UNSAFE_ARCHIVE");
@@ -94,13 +107,15 @@ final class SafeArchiveTest {
     }
 
     private void refused(String code) {
-        ModelException error = assertThrows(ModelException.class, () -> SafeArchive.extract(archive, target, SMALL));
+        ModelException error = assertThrows(
+                ModelException.class, () -> SafeArchive.extract(archive, target, archive.toString(), SMALL));
         assertEquals(code, error.code(), error.getMessage());
         assertEquals(archive.toString(), error.place());
     }
 
     private void zip(String... names) throws IOException {
-        try (OutputStream stream = Files.newOutputStream(archive); ZipOutputStream zip = new ZipOutputStream(stream)) {
+        try (OutputStream stream = Files.newOutputStream(archive);
+                ZipOutputStream zip = new ZipOutputStream(stream)) {
             for (String name : names) {
                 zip.putNextEntry(new ZipEntry(name));
                 if (!name.endsWith("/")) {

@@ -10,17 +10,20 @@ import sparkmodels.packages.ModelPackage;
 import sparkmodels.scoring.Field;
 import sparkmodels.scoring.Scorer;
 
-@Command(name = "inspect", description = "Prints the flavors of a package, and what its model takes and gives.", mixinStandardHelpOptions = true)
+@Command(
+        name = "inspect",
+        description = "Prints the flavors of a package, and what its model takes and gives.",
+        mixinStandardHelpOptions = true)
 final class Inspect implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", description = "The package.")
     private Path root;
 
     @Override
     public Integer call() {
-        ModelPackage model = ModelPackage.open(root);
+        ModelPackage model = ModelPackage.open(root).verified();
         System.out.println("package    " + root);
         model.timeCreated().ifPresent(time -> System.out.println("created    " + time));
-        System.out.println("hash       " + model.verifyManifest());
+        System.out.println("hash       " + model.contentHash());
         System.out.println("flavors    " + String.join(", ", model.flavors().keySet()));
         try (Scorer scorer = Scorer.load(model)) {
             System.out.println("inputs     " + listed(scorer.inputs()));
@@ -31,6 +34,8 @@ final class Inspect implements Callable<Integer> {
     }
 
     private static String listed(List<Field> fields) {
-        return fields.stream().map(field -> field.name() + ": " + field.type() + (field.nullable() ? "?" : "")).collect(Collectors.joining(", "));
+        return fields.stream()
+                .map(field -> field.name() + ": " + field.type() + (field.nullable() ? "?" : ""))
+                .collect(Collectors.joining(", "));
     }
 }

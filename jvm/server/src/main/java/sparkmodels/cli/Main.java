@@ -1,6 +1,8 @@
 package sparkmodels.cli;
 
 import java.util.concurrent.Callable;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import sparkmodels.errors.ScoringException;
@@ -13,6 +15,13 @@ import sparkmodels.errors.ScoringException;
         versionProvider = Main.Version.class,
         subcommands = {Predict.class, Serve.class, Verify.class, Inspect.class})
 public final class Main implements Callable<Integer> {
+    /** MLeap's BLAS warns of a variant that a JVM may lack. Held, for a logger that nobody holds forgets its level. */
+    private static final Logger BLAS = Logger.getLogger("dev.ludovic.netlib");
+
+    static {
+        BLAS.setLevel(Level.SEVERE);
+    }
+
     private Main() {}
 
     /** Ends the process with 0, with 1 for an error or a conflict, with 2 for a wrong call. */

@@ -7,25 +7,28 @@ import sparkmodels.scoring.Scorer;
 
 /** The package that a command works on. */
 final class ModelOption {
-    @Option(names = {"-m", "--model"}, required = true, paramLabel = "DIR", description = "The package.")
+    @Option(
+            names = {"-m", "--model"},
+            required = true,
+            paramLabel = "DIR",
+            description = "The package.")
     private Path root;
 
     @Option(names = "--no-verify-manifest", description = "Don't compare the files with the manifest.")
     private boolean unverified;
 
+    @Option(names = "--expected-hash", paramLabel = "SHA256", description = "Refuse a package of another content hash.")
+    private String expectedHash;
+
     ModelPackage open() {
-        return open(root, unverified);
+        ModelPackage model = ModelPackage.open(root);
+        if (expectedHash != null) {
+            return model.verified(expectedHash);
+        }
+        return unverified ? model : model.verified();
     }
 
     Scorer scorer(ModelPackage model) {
         return Scorer.load(model);
-    }
-
-    static ModelPackage open(Path root, boolean unverified) {
-        ModelPackage model = ModelPackage.open(root);
-        if (!unverified) {
-            model.verifyManifest();
-        }
-        return model;
     }
 }

@@ -15,27 +15,49 @@ import sparkmodels.scoring.Answer;
 import sparkmodels.scoring.Body;
 import sparkmodels.scoring.Scorer;
 
-@Command(name = "predict", description = "Scores a file of JSON or CSV, and prints JSON.", mixinStandardHelpOptions = true)
+@Command(
+        name = "predict",
+        description = "Scores a file of JSON or CSV, and prints JSON.",
+        mixinStandardHelpOptions = true)
 final class Predict implements Callable<Integer> {
-    @Mixin private ModelOption model;
+    @Mixin
+    private ModelOption model;
 
-    @Option(names = {"-i", "--input"}, paramLabel = "FILE", description = "What to score; standard input by default.")
+    @Option(
+            names = {"-i", "--input"},
+            paramLabel = "FILE",
+            description = "What to score; standard input by default.")
     private Path input;
 
-    @Option(names = {"-o", "--output"}, paramLabel = "FILE", description = "Where the answer goes; standard output by default.")
+    @Option(
+            names = {"-o", "--output"},
+            paramLabel = "FILE",
+            description = "Where the answer goes; standard output by default.")
     private Path output;
 
-    @Option(names = {"-t", "--content-type"}, paramLabel = "TYPE", defaultValue = "json", description = "json or csv.")
+    @Option(
+            names = {"-t", "--content-type"},
+            paramLabel = "TYPE",
+            defaultValue = "json",
+            description = "json or csv.")
     private Form form;
 
-    @Option(names = "--outputs", split = ",", paramLabel = "NAME", description = "Columns that come out, instead of the default.")
+    @Option(
+            names = "--outputs",
+            split = ",",
+            paramLabel = "NAME",
+            description = "Columns that come out, instead of the default.")
     private List<String> outputs;
 
-    enum Form { json, csv }
+    enum Form {
+        json,
+        csv
+    }
 
     @Override
     public Integer call() throws IOException {
-        String text = input == null ? new String(System.in.readAllBytes(), StandardCharsets.UTF_8) : Files.readString(input);
+        String text =
+                input == null ? new String(System.in.readAllBytes(), StandardCharsets.UTF_8) : Files.readString(input);
         ModelPackage opened = model.open();
         try (Scorer all = model.scorer(opened)) {
             Scorer scorer = outputs == null ? all : all.withOutputs(outputs);

@@ -13,15 +13,22 @@ import sparkmodels.server.ServerOptions;
 
 @Command(name = "serve", description = "Answers HTTP requests until it is ended.", mixinStandardHelpOptions = true)
 final class Serve implements Callable<Integer> {
-    @Mixin private ModelOption model;
+    @Mixin
+    private ModelOption model;
 
     @Option(names = "--host", defaultValue = "127.0.0.1", description = "Address to bind (${DEFAULT-VALUE}).")
     private String host;
 
-    @Option(names = {"-p", "--port"}, defaultValue = "5000", description = "Port to bind, 0 for any (${DEFAULT-VALUE}).")
+    @Option(
+            names = {"-p", "--port"},
+            defaultValue = "5000",
+            description = "Port to bind, 0 for any (${DEFAULT-VALUE}).")
     private int port;
 
-    @Option(names = {"-w", "--workers"}, defaultValue = "0", description = "Threads that score; 0 for one a core.")
+    @Option(
+            names = {"-w", "--workers"},
+            defaultValue = "0",
+            description = "Threads that score; 0 for one a core.")
     private int workers;
 
     @Option(names = "--queue", defaultValue = "256", description = "Requests that may wait (${DEFAULT-VALUE}).")
@@ -39,19 +46,24 @@ final class Serve implements Callable<Integer> {
     @Option(names = "--debug", description = "Show the model's own errors, which may hold values of the rows.")
     private boolean debug;
 
-    @Option(names = "--allow-host", paramLabel = "NAME", description = "Another name that this server is called by; * for any.")
+    @Option(
+            names = "--allow-host",
+            paramLabel = "NAME",
+            description = "Another name that this server is called by; * for any.")
     private Set<String> allowedHosts = Set.of();
 
     @Override
     public Integer call() throws InterruptedException {
         ModelPackage opened = model.open();
         int threads = workers > 0 ? workers : ServerOptions.DEFAULT.threads();
-        ServerOptions options = new ServerOptions(host, port, threads, queue, maxBody, Duration.ofSeconds(timeout), wrap, debug, allowedHosts);
+        ServerOptions options = new ServerOptions(
+                host, port, threads, queue, maxBody, Duration.ofSeconds(timeout), wrap, debug, allowedHosts);
         try (Scorer scorer = model.scorer(opened)) {
             ScoringServer server = new ScoringServer(scorer, opened, options);
             server.start();
             Runtime.getRuntime().addShutdownHook(new Thread(server::stop));
-            System.out.println("listening on http://" + host + ":" + server.port().orElseThrow());
+            System.out.println(
+                    "listening on http://" + host + ":" + server.port().orElseThrow());
             server.join();
         }
         return 0;

@@ -15,15 +15,24 @@ import sparkmodels.scoring.Scorer;
 import sparkmodels.testkit.Conflict;
 import sparkmodels.testkit.GoldenCases;
 
-@Command(name = "verify", description = "Scores the stored example and compares it with the stored predictions.", mixinStandardHelpOptions = true)
+@Command(
+        name = "verify",
+        description = "Scores the stored example and compares it with the stored predictions.",
+        mixinStandardHelpOptions = true)
 final class Verify implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", description = "The package.")
     private Path root;
 
-    @Option(names = "--cases", paramLabel = "FILE", description = "Golden cases instead: {\"inputs\": …, \"expected\": …}, each in split orientation.")
+    @Option(
+            names = "--cases",
+            paramLabel = "FILE",
+            description = "Golden cases instead: {\"inputs\": …, \"expected\": …}, each in split orientation.")
     private Path cases;
 
-    @Option(names = "--tolerance", defaultValue = "1e-9", description = "By which numbers may differ (${DEFAULT-VALUE}).")
+    @Option(
+            names = "--tolerance",
+            defaultValue = "1e-9",
+            description = "By which numbers may differ (${DEFAULT-VALUE}).")
     private double tolerance;
 
     @Option(names = "--json", description = "Print {\"rows\", \"conflicts\"}.")
@@ -31,7 +40,7 @@ final class Verify implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ModelPackage model = ModelOption.open(root, false);
+        ModelPackage model = ModelPackage.open(root).verified();
         GoldenCases golden = cases == null ? GoldenCases.of(model) : GoldenCases.read(cases);
         try (Scorer scorer = Scorer.load(model)) {
             List<Conflict> conflicts = golden.conflicts(scorer, tolerance);
@@ -43,7 +52,9 @@ final class Verify implements Callable<Integer> {
     private void print(int rows, List<Conflict> conflicts) {
         if (!json) {
             conflicts.forEach(System.out::println);
-            System.out.printf("%d rows scored in the JVM: %s%n", rows, conflicts.isEmpty() ? "no conflict" : conflicts.size() + " conflicts");
+            System.out.printf(
+                    "%d rows scored in the JVM: %s%n",
+                    rows, conflicts.isEmpty() ? "no conflict" : conflicts.size() + " conflicts");
             return;
         }
         List<Object> listed = new ArrayList<>();

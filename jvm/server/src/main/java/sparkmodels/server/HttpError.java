@@ -24,15 +24,25 @@ final class HttpError extends RuntimeException {
     }
 
     static HttpError tooLarge(int limit) {
-        return new HttpError(413, "BODY_TOO_LARGE", "The body has more than %d bytes.%nHint: send fewer rows at once, or start the server with a larger --max-body.".formatted(limit));
+        return new HttpError(
+                413,
+                "BODY_TOO_LARGE",
+                "The body has more than %d bytes.%nHint: send fewer rows at once, or start with a larger --max-body."
+                        .formatted(limit));
     }
 
     static HttpError queueFull(int waiting) {
-        return new HttpError(429, "QUEUE_FULL", "%d requests wait for the model already.%nHint: try again in a moment.".formatted(waiting));
+        return new HttpError(
+                429,
+                "QUEUE_FULL",
+                "%d requests wait for the model already.%nHint: try again in a moment.".formatted(waiting));
     }
 
     static HttpError deadline(double seconds) {
-        return new HttpError(504, "DEADLINE_EXCEEDED", "The model gave no answer in %s s.%nHint: send fewer rows at once.".formatted(seconds));
+        return new HttpError(
+                504,
+                "DEADLINE_EXCEEDED",
+                "The model gave no answer in %s s.%nHint: send fewer rows at once.".formatted(seconds));
     }
 
     /** What an exception of scoring is to the caller: the caller's fault, or the model's. */
@@ -42,10 +52,15 @@ final class HttpError extends RuntimeException {
         }
         String detail = debug ? "\n" + trace(error) : "";
         if (error instanceof ScoringException known) {
-            return new HttpError(known instanceof InputException ? 400 : 500, known.code(), known.getMessage() + detail);
+            return new HttpError(
+                    known instanceof InputException ? 400 : 500, known.code(), known.getMessage() + detail);
         }
         return new HttpError(
-                500, "MODEL_FAILED", "The model failed with %s.%nHint: the server shows the traceback where it is started with --debug.".formatted(error.getClass().getSimpleName()) + detail);
+                500,
+                "MODEL_FAILED",
+                "The model failed with %s.%nHint: the server shows the traceback where it is started with --debug."
+                                .formatted(error.getClass().getSimpleName())
+                        + detail);
     }
 
     int status() {

@@ -21,9 +21,14 @@ final class Metrics {
 
     String text() {
         StringBuilder text = new StringBuilder("# TYPE spark_models_requests_total counter\n");
-        answers.forEach((status, count) -> text.append("spark_models_requests_total{status=\"%d\"} %d%n".formatted(status, count.sum())));
-        text.append("# TYPE spark_models_request_seconds_total counter\nspark_models_request_seconds_total ").append(nanos.sum() / 1e9).append('\n');
-        text.append("# TYPE spark_models_rows_total counter\nspark_models_rows_total ").append(rows.sum()).append('\n');
+        answers.forEach((status, count) ->
+                text.append("spark_models_requests_total{status=\"%d\"} %d%n".formatted(status, count.sum())));
+        text.append("# TYPE spark_models_request_seconds_total counter\nspark_models_request_seconds_total ")
+                .append(nanos.sum() / 1e9)
+                .append('\n');
+        text.append("# TYPE spark_models_rows_total counter\nspark_models_rows_total ")
+                .append(rows.sum())
+                .append('\n');
         return text.toString();
     }
 }

@@ -19,6 +19,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
@@ -35,6 +36,9 @@ import sparkmodels.scoring.Scorer;
 final class Routes extends Handler.Abstract {
     private static final String JSON = "application/json";
     private static final String CSV = "text/csv";
+    /** Bodies of the largest size that are held at once, as the Python server has it. */
+    private static final int BODIES_HELD = 4;
+
     private static final Map<String, String> METHODS =
             Map.of("/invocations", "POST", "/ping", "GET", "/health", "GET", "/version", "GET", "/metrics", "GET");
 
@@ -46,6 +50,7 @@ final class Routes extends Handler.Abstract {
     private final Set<String> hosts;
     private final Metrics metrics = new Metrics();
     private final AtomicInteger bodies = new AtomicInteger();
+    private final AtomicLong held = new AtomicLong();
 
     Routes(Scorer scorer, String version, ServerOptions options, ExecutorService pool, ScheduledExecutorService clock) {
         this.scorer = scorer;
@@ -91,13 +96,16 @@ final class Routes extends Handler.Abstract {
             throw HttpError.queueFull(options.queue());
         }
         reply.onEnd(bodies::decrementAndGet);
-        String body = body(request);
+        String body = body(request, reply);
         try {
             Future<?> task = pool.submit(() -> score(body, csv, reply));
-            ScheduledFuture<?> alarm = clock.schedule(() -> {
-                task.cancel(true);
-                reply.fail(HttpError.deadline(options.timeout().toMillis() / 1000.0));
-            }, options.timeout().toMillis(), TimeUnit.MILLISECONDS);
+            ScheduledFuture<?> alarm = clock.schedule(
+                    () -> {
+                        task.cancel(true);
+                        reply.fail(HttpError.deadline(options.timeout().toMillis() / 1000.0));
+                    },
+                    options.timeout().toMillis(),
+                    TimeUnit.MILLISECONDS);
             reply.onEnd(() -> alarm.cancel(false));
         } catch (RejectedExecutionException error) {
             throw HttpError.queueFull(options.queue());
@@ -122,21 +130,33 @@ final class Routes extends Handler.Abstract {
         boolean otherText = given != null && given.toLowerCase(Locale.ROOT).matches(".*charset=(?!\"?utf-?8).*");
         if (!List.of(JSON, CSV).contains(type) || otherText || encoding != null && !encoding.equals("identity")) {
             String what = given == null ? "The request says no content type." : "The content type is not read here.";
-            throw new HttpError(415, "UNSUPPORTED_MEDIA_TYPE", what + "\nHint: send one of application/json, text/csv, in UTF-8 and not encoded.");
+            throw new HttpError(
+                    415,
+                    "UNSUPPORTED_MEDIA_TYPE",
+                    what + "\nHint: send one of application/json, text/csv, in UTF-8 and not encoded.");
         }
         return type;
     }
 
-    private String body(Request request) {
+    private String body(Request request, Reply reply) {
         if (request.getLength() > options.maxBody()) {
             throw HttpError.tooLarge(options.maxBody());
+        }
+        // A length that is not told may be any.
+        long reserved = request.getLength() < 0 ? options.maxBody() : request.getLength();
+        reply.onEnd(() -> held.addAndGet(-reserved));
+        if (held.addAndGet(reserved) > BODIES_HELD * (long) options.maxBody()) {
+            throw HttpError.queueFull(bodies.get());
         }
         try (InputStream stream = Content.Source.asInputStream(request)) {
             byte[] bytes = stream.readNBytes(options.maxBody() + 1);
             if (bytes.length > options.maxBody()) {
                 throw HttpError.tooLarge(options.maxBody());
             }
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
         } catch (CharacterCodingException error) {
             throw new InputException("JSON_BODY", "The body is not UTF-8 text", "$", "", error);
         } catch (IOException error) {
@@ -151,7 +171,10 @@ final class Routes extends Handler.Abstract {
         String bare = name.startsWith("[") ? name.substring(1, Math.max(name.indexOf(']'), 1)) : name.split(":", 2)[0];
         boolean address = name.startsWith("[") || bare.matches("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
         if (!address && !hosts.contains(bare) && !hosts.contains("*")) {
-            throw new HttpError(421, "HOST_NOT_ALLOWED", "The request's Host is not one of this server's.\nHint: start it with --allow-host.");
+            throw new HttpError(
+                    421,
+                    "HOST_NOT_ALLOWED",
+                    "The request's Host is not one of this server's.\nHint: start it with --allow-host.");
         }
     }
 

@@ -9,12 +9,12 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.BufferUtil;
-import org.eclipse.jetty.http.HttpHeader;
 import sparkmodels.packages.Json;
 import sparkmodels.packages.ModelPackage;
 import sparkmodels.scoring.Scorer;
@@ -68,7 +68,9 @@ public final class ScoringServer {
         server.setHandler(new Routes(scorer, version(), options, pool, clock));
         server.setErrorHandler((request, response, callback) -> {
             response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
-            String body = new HttpError(response.getStatus(), "REQUEST_REFUSED", "The request is not HTTP that is answered here.").body();
+            String body = new HttpError(
+                            response.getStatus(), "REQUEST_REFUSED", "The request is not HTTP that is answered here.")
+                    .body();
             response.write(true, BufferUtil.toBuffer(body), callback);
             return true;
         });
@@ -122,7 +124,8 @@ public final class ScoringServer {
         return Json.write(facts);
     }
 
-    private record Running(Server server, ServerConnector connector, ThreadPoolExecutor pool, ScheduledExecutorService clock) {
+    private record Running(
+            Server server, ServerConnector connector, ThreadPoolExecutor pool, ScheduledExecutorService clock) {
         void end() {
             try {
                 server.stop();

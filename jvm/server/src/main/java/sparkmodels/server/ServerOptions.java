@@ -17,10 +17,26 @@ import java.util.Set;
  * @param allowedHosts names in a request's Host besides the bound one and those of this machine; {@code *} for any
  */
 public record ServerOptions(
-        String host, int port, int threads, int queue, int maxBody, Duration timeout, boolean wrap, boolean debug, Set<String> allowedHosts) {
+        String host,
+        int port,
+        int threads,
+        int queue,
+        int maxBody,
+        Duration timeout,
+        boolean wrap,
+        boolean debug,
+        Set<String> allowedHosts) {
     /** Those of the Python server: loopback, port 5000, 64 MB, 256 waiting, 60 seconds. */
     public static final ServerOptions DEFAULT = new ServerOptions(
-            "127.0.0.1", 5000, Runtime.getRuntime().availableProcessors(), 256, 64 << 20, Duration.ofSeconds(60), false, false, Set.of());
+            "127.0.0.1",
+            5000,
+            Runtime.getRuntime().availableProcessors(),
+            256,
+            64 << 20,
+            Duration.ofSeconds(60),
+            false,
+            false,
+            Set.of());
 
     /** Copies the names. */
     public ServerOptions {

@@ -16,7 +16,9 @@ import sparkmodels.fixtures.Bundle;
 import sparkmodels.fixtures.Packages;
 
 final class MainTest {
-    @TempDir Path root;
+    @TempDir
+    Path root;
+
     private final PrintStream console = System.out;
     private final PrintStream errors = System.err;
     private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
@@ -49,7 +51,18 @@ final class MainTest {
         Path input = root.resolve("rows.json");
         Path output = root.resolve("answer.json");
         Bundle.write(input, "[{\"age\": 90, \"city\": \"Rome\", \"visits\": 4}]");
-        assertEquals(0, Main.run("predict", "-m", model.toString(), "-i", input.toString(), "-o", output.toString(), "--outputs", "prediction,cityIndex"));
+        assertEquals(
+                0,
+                Main.run(
+                        "predict",
+                        "-m",
+                        model.toString(),
+                        "-i",
+                        input.toString(),
+                        "-o",
+                        output.toString(),
+                        "--outputs",
+                        "prediction,cityIndex"));
         assertEquals("[{\"prediction\":1.0,\"cityIndex\":0.0}]", Files.readString(output));
     }
 
@@ -67,7 +80,9 @@ final class MainTest {
         assertTrue(text().contains("row 1, prediction: expected 0.0, actual 1.0"), text());
         printed.reset();
         assertEquals(1, Main.run("verify", "--json", model.toString()));
-        assertEquals("{\"rows\":2,\"conflicts\":[{\"row\":1,\"column\":\"prediction\",\"expected\":0.0,\"actual\":1.0}]}\n", text());
+        assertEquals(
+                "{\"rows\":2,\"conflicts\":[{\"row\":1,\"column\":\"prediction\",\"expected\":0.0,\"actual\":1.0}]}\n",
+                text());
     }
 
     @Test
@@ -85,12 +100,20 @@ final class MainTest {
     }
 
     private void example(String predictions) {
-        Packages.mlmodel(model, Packages.SIGNATURE + """
+        Packages.mlmodel(
+                model,
+                Packages.SIGNATURE
+                        + """
                 saved_input_example_info: {artifact_path: input_example.json, type: dataframe, pandas_orient: split}
                 example_predictions: {artifact_path: example_predictions.json}
                 """);
-        Bundle.write(model.resolve("input_example.json"), "{\"columns\": [\"age\", \"city\", \"visits\"], \"data\": [[90.0, \"Rome\", 4], [null, \"Oslo\", 0]]}");
-        Bundle.write(model.resolve("example_predictions.json"), "{\"kind\": \"dataframe\", \"columns\": [\"prediction\"], \"data\": " + predictions + ", \"dtypes\": [\"float64\"]}");
+        Bundle.write(
+                model.resolve("input_example.json"),
+                "{\"columns\": [\"age\", \"city\", \"visits\"], \"data\": [[90.0, \"Rome\", 4], [null, \"Oslo\", 0]]}");
+        Bundle.write(
+                model.resolve("example_predictions.json"),
+                "{\"kind\": \"dataframe\", \"columns\": [\"prediction\"], \"data\": " + predictions
+                        + ", \"dtypes\": [\"float64\"]}");
     }
 
     private String text() {

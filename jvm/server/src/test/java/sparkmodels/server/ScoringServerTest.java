@@ -33,10 +33,13 @@ import sparkmodels.scoring.Field;
 import sparkmodels.scoring.Scorer;
 
 final class ScoringServerTest {
-    private static final String SPLIT = "{\"columns\": [\"age\", \"city\", \"visits\"], \"data\": [[90, \"Rome\", 4], [10.5, \"Oslo\", 0]]}";
+    private static final String SPLIT =
+            "{\"columns\": [\"age\", \"city\", \"visits\"], \"data\": [[90, \"Rome\", 4], [10.5, \"Oslo\", 0]]}";
     private static final ServerOptions OPTIONS = ServerOptions.DEFAULT.withPort(0);
 
-    @TempDir Path root;
+    @TempDir
+    Path root;
+
     private final HttpClient client = HttpClient.newHttpClient();
     private ModelPackage model;
     private ScoringServer server;
@@ -67,16 +70,28 @@ final class ScoringServerTest {
         HttpResponse<String> answer = post("application/json", SPLIT);
         assertEquals(200, answer.statusCode());
         assertEquals("[1.0,0.0]", answer.body());
-        assertEquals("application/json", answer.headers().firstValue("content-type").orElseThrow());
+        assertEquals(
+                "application/json", answer.headers().firstValue("content-type").orElseThrow());
         assertTrue(get("/metrics").body().contains("spark_models_rows_total 2"));
     }
 
     @Test
     void otherBodies() throws Exception {
-        assertEquals("[1.0]", post("application/json; format=pandas-records", "[{\"age\": 90, \"city\": \"Rome\", \"visits\": 4}]").body());
-        assertEquals("[1.0]", post("application/json", "{\"instances\": [{\"age\": 90, \"city\": \"Rome\", \"visits\": 4}]}").body());
-        assertEquals("{\"predictions\":[1.0,0.0]}", post("application/json", "{\"dataframe_split\": " + SPLIT + "}").body());
-        assertEquals("[1.0,0.0]", post("text/csv; charset=utf-8", ",age,city,visits\n0,90,Rome,4\n1,10.5,Oslo,0\n").body());
+        assertEquals(
+                "[1.0]",
+                post("application/json; format=pandas-records", "[{\"age\": 90, \"city\": \"Rome\", \"visits\": 4}]")
+                        .body());
+        assertEquals(
+                "[1.0]",
+                post("application/json", "{\"instances\": [{\"age\": 90, \"city\": \"Rome\", \"visits\": 4}]}")
+                        .body());
+        assertEquals(
+                "{\"predictions\":[1.0,0.0]}",
+                post("application/json", "{\"dataframe_split\": " + SPLIT + "}").body());
+        assertEquals(
+                "[1.0,0.0]",
+                post("text/csv; charset=utf-8", ",age,city,visits\n0,90,Rome,4\n1,10.5,Oslo,0\n")
+                        .body());
     }
 
     @Test
@@ -84,17 +99,31 @@ final class ScoringServerTest {
     void contentTypes() throws Exception {
         assertError(415, "UNSUPPORTED_MEDIA_TYPE", post("text/plain", SPLIT));
         assertError(415, "UNSUPPORTED_MEDIA_TYPE", post("application/json; charset=latin-1", SPLIT));
-        assertError(415, "UNSUPPORTED_MEDIA_TYPE", client.send(
-                HttpRequest.newBuilder(uri("/invocations")).POST(HttpRequest.BodyPublishers.ofString(SPLIT)).build(), HttpResponse.BodyHandlers.ofString()));
+        assertError(
+                415,
+                "UNSUPPORTED_MEDIA_TYPE",
+                client.send(
+                        HttpRequest.newBuilder(uri("/invocations"))
+                                .POST(HttpRequest.BodyPublishers.ofString(SPLIT))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString()));
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-        "{|JSON_BODY", "{}|JSON_BODY", "[{\"age\": 1, \"city\": \"Rome\"}]|MISSING_COLUMNS", "[{\"age\": \"old\", \"city\": \"Rome\", \"visits\": 1}]|COLUMN_TYPE",
-        "[{\"age\": 1, \"city\": \"Rome\", \"visits\": 1.5}]|COLUMN_TYPE", "[{\"age\": 1, \"city\": \"Rome\", \"visits\": true}]|COLUMN_TYPE",
-        "[{\"age\": 1, \"city\": \"Rome\", \"visits\": 3000000000}]|COLUMN_TYPE", "[{\"age\": 1, \"city\": \"Rome\", \"visits\": null}]|NULLS_IN_COLUMN",
-        "[{\"age\": 1, \"city\": \"Atlantis\", \"visits\": 1}]|INVALID_INPUT"
-    })
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "{|JSON_BODY",
+                "{}|JSON_BODY",
+                "[{\"age\": 1, \"city\": \"Rome\"}]|MISSING_COLUMNS",
+                "[{\"age\": \"old\", \"city\": \"Rome\", \"visits\": 1}]|COLUMN_TYPE",
+                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": 1.5}]|COLUMN_TYPE",
+                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": true}]|COLUMN_TYPE",
+                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": 3000000000}]|COLUMN_TYPE",
+                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": null}]|NULLS_IN_COLUMN",
+                "[{\"age\": 1, \"city\": \"Atlantis\", \"visits\": 1}]|INVALID_INPUT"
+            })
     void callersFault(String body, String code) throws Exception {
         HttpResponse<String> answer = post("application/json", body);
         assertError(400, code, answer);
@@ -102,11 +131,20 @@ final class ScoringServerTest {
     }
 
     @Test
-    @DisplayName("jvm.server.predictor_failure: overruled, 500 with error_code and message as the Python server answers")
+    @DisplayName(
+            "jvm.server.predictor_failure: overruled, 500 with error_code and message as the Python server answers")
     void modelsFault() throws Exception {
-        serve(new Stub(() -> { throw new ModelException("INVALID_BUNDLE", "It broke", "a model"); }), OPTIONS);
+        serve(
+                new Stub(() -> {
+                    throw new ModelException("INVALID_BUNDLE", "It broke", "a model");
+                }),
+                OPTIONS);
         assertError(500, "INVALID_BUNDLE", post("application/json", SPLIT));
-        serve(new Stub(() -> { throw new IllegalArgumentException("a secret"); }), OPTIONS);
+        serve(
+                new Stub(() -> {
+                    throw new IllegalArgumentException("a secret");
+                }),
+                OPTIONS);
         HttpResponse<String> answer = post("application/json", SPLIT);
         assertError(500, "MODEL_FAILED", answer);
         assertFalse(answer.body().contains("secret"));
@@ -124,43 +162,57 @@ final class ScoringServerTest {
     void largeBodies() throws Exception {
         serve(Scorer.load(model), OPTIONS.withLimits(100, 4, Duration.ofSeconds(10)));
         assertError(413, "BODY_TOO_LARGE", post("application/json", " ".repeat(101)));
-        HttpRequest chunked = HttpRequest.newBuilder(uri("/invocations")).header("content-type", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofInputStream(() -> InputStream.nullInputStream())).build();
+        HttpRequest chunked = HttpRequest.newBuilder(uri("/invocations"))
+                .header("content-type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofInputStream(() -> InputStream.nullInputStream()))
+                .build();
         assertError(400, "JSON_BODY", client.send(chunked, HttpResponse.BodyHandlers.ofString()));
-        HttpRequest large = HttpRequest.newBuilder(uri("/invocations")).header("content-type", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(new byte[200]))).build();
+        HttpRequest large = HttpRequest.newBuilder(uri("/invocations"))
+                .header("content-type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(new byte[200])))
+                .build();
         assertError(413, "BODY_TOO_LARGE", client.send(large, HttpResponse.BodyHandlers.ofString()));
     }
 
     @Test
     void deadlinesAndFullQueues() throws Exception {
         CountDownLatch release = new CountDownLatch(1);
-        ServerOptions narrow = new ServerOptions("127.0.0.1", 0, 1, 1, 1000, Duration.ofMillis(1500), false, false, java.util.Set.of());
-        serve(new Stub(() -> {
-            try {
-                release.await();
-            } catch (InterruptedException error) {
-                Thread.currentThread().interrupt();
-            }
-        }), narrow);
+        ServerOptions narrow = new ServerOptions(
+                "127.0.0.1", 0, 1, 1, 1000, Duration.ofMillis(1500), false, false, java.util.Set.of());
+        serve(
+                new Stub(() -> {
+                    try {
+                        release.await();
+                    } catch (InterruptedException error) {
+                        Thread.currentThread().interrupt();
+                    }
+                }),
+                narrow);
         List<java.util.concurrent.CompletableFuture<HttpResponse<String>>> answers = new java.util.ArrayList<>();
         for (int at = 0; at < 4; at++) {
             answers.add(client.sendAsync(request("application/json", SPLIT), HttpResponse.BodyHandlers.ofString()));
         }
-        List<Integer> statuses = answers.stream().map(answer -> answer.join().statusCode()).sorted().toList();
+        List<Integer> statuses = answers.stream()
+                .map(answer -> answer.join().statusCode())
+                .sorted()
+                .toList();
         assertEquals(List.of(429, 429, 504, 504), statuses);
         release.countDown();
     }
 
     @Test
     void otherHosts() throws Exception {
-        assertTrue(raw("GET /ping HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").startsWith("HTTP/1.1 421"));
-        assertTrue(raw("GET /ping HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n").startsWith("HTTP/1.1 200"));
+        assertTrue(raw("GET /ping HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+                .startsWith("HTTP/1.1 421"));
+        assertTrue(raw("GET /ping HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n")
+                .startsWith("HTTP/1.1 200"));
         assertTrue(raw("nonsense\r\n\r\n").contains("REQUEST_REFUSED"));
     }
 
     @Test
-    @DisplayName("jvm.server.random_port: a free port, none when stopped, no second start, no bound port, start and stop again")
+    @DisplayName(
+            "jvm.server.random_port: a free port, none when stopped, no second start, no bound port, start and stop"
+                    + " again")
     void states() {
         assertTrue(server.isActive());
         int port = server.port().orElseThrow();
@@ -194,7 +246,10 @@ final class ScoringServerTest {
     }
 
     private HttpRequest request(String type, String body) {
-        return HttpRequest.newBuilder(uri("/invocations")).header("content-type", type).POST(HttpRequest.BodyPublishers.ofString(body)).build();
+        return HttpRequest.newBuilder(uri("/invocations"))
+                .header("content-type", type)
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build();
     }
 
     private HttpResponse<String> post(String type, String body) throws IOException, InterruptedException {

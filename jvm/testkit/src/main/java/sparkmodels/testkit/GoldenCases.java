@@ -29,7 +29,11 @@ public record GoldenCases(Table inputs, Table expected) {
     /** Checks that the two are of one length. */
     public GoldenCases {
         if (inputs.rows().size() != expected.rows().size()) {
-            throw new ModelException("ROW_COUNT", "There are %d rows and %d predictions".formatted(inputs.rows().size(), expected.rows().size()), "the golden cases");
+            throw new ModelException(
+                    "ROW_COUNT",
+                    "There are %d rows and %d predictions"
+                            .formatted(inputs.rows().size(), expected.rows().size()),
+                    "the golden cases");
         }
     }
 
@@ -40,7 +44,9 @@ public record GoldenCases(Table inputs, Table expected) {
      */
     public static GoldenCases of(ModelPackage model) {
         Table inputs = model.inputExample().orElseThrow(() -> nothing(model, "input example"));
-        return new GoldenCases(inputs, model.examplePredictions().orElseThrow(() -> nothing(model, "predictions on an input example")));
+        return new GoldenCases(
+                inputs,
+                model.examplePredictions().orElseThrow(() -> nothing(model, "predictions on an input example")));
     }
 
     /**
@@ -49,10 +55,15 @@ public record GoldenCases(Table inputs, Table expected) {
      * @throws ModelException [INVALID_PACKAGE] it has another form
      */
     public static GoldenCases read(Path file) {
-        if (Json.read(file, Limits.DEFAULT) instanceof Map<?, ?> map && map.containsKey("inputs") && map.containsKey("expected")) {
-            return new GoldenCases(Body.split(Json.write(map.get("inputs"))).table(), Body.split(Json.write(map.get("expected"))).table());
+        if (Json.read(file, Limits.DEFAULT) instanceof Map<?, ?> map
+                && map.containsKey("inputs")
+                && map.containsKey("expected")) {
+            return new GoldenCases(
+                    Body.split(Json.write(map.get("inputs"))).table(),
+                    Body.split(Json.write(map.get("expected"))).table());
         }
-        throw new ModelException("INVALID_PACKAGE", "It is not of the form {\"inputs\", \"expected\"}", file.toString());
+        throw new ModelException(
+                "INVALID_PACKAGE", "It is not of the form {\"inputs\", \"expected\"}", file.toString());
     }
 
     /**
@@ -69,11 +80,19 @@ public record GoldenCases(Table inputs, Table expected) {
             List<Object> should = expected.rows().get(row);
             List<Object> is = scored.table().rows().get(row);
             int number = row;
-            String refused = scored.errors().stream().filter(error -> error.row().filter(at -> at == number).isPresent()).map(error -> "[" + error.code() + "]").findFirst().orElse("");
+            String refused = scored.errors().stream()
+                    .filter(error -> error.row().filter(at -> at == number).isPresent())
+                    .map(error -> "[" + error.code() + "]")
+                    .findFirst()
+                    .orElse("");
             for (int at = 0; at < should.size(); at++) {
                 Object actual = at < is.size() ? is.get(at) : null;
                 if (!refused.isEmpty() || at >= is.size() || !same(should.get(at), actual, tolerance)) {
-                    conflicts.add(new Conflict(row, at < names.size() ? names.get(at) : "output " + at, should.get(at), refused.isEmpty() ? actual : refused));
+                    conflicts.add(new Conflict(
+                            row,
+                            at < names.size() ? names.get(at) : "output " + at,
+                            should.get(at),
+                            refused.isEmpty() ? actual : refused));
                 }
             }
         }
@@ -119,6 +138,10 @@ public record GoldenCases(Table inputs, Table expected) {
     }
 
     private static ModelException nothing(ModelPackage model, String what) {
-        return new ModelException("NOTHING_TO_REPLAY", "The package stores no " + what, model.root().toString(), "save it with input_example=");
+        return new ModelException(
+                "NOTHING_TO_REPLAY",
+                "The package stores no " + what,
+                model.root().toString(),
+                "save it with input_example=");
     }
 }

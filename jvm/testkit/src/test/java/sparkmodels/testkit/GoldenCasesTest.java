@@ -18,17 +18,21 @@ import sparkmodels.scoring.Scorer;
 
 final class GoldenCasesTest {
     private static final Table INPUTS = new Table(
-            List.of("age", "city", "visits"), List.of(List.of(90.0, "Rome", 4), Arrays.asList(null, "Oslo", 0), List.of(10.0, "Atlantis", 1)));
+            List.of("age", "city", "visits"),
+            List.of(List.of(90.0, "Rome", 4), Arrays.asList(null, "Oslo", 0), List.of(10.0, "Atlantis", 1)));
 
-    @TempDir Path root;
+    @TempDir
+    Path root;
 
     @Test
     void agreement() {
         double one = Packages.probability(90, 0, 4);
         double two = Packages.probability(40, 1, 0);
-        Table expected = new Table(List.of("prediction", "probability"), List.of(
-                List.of(1.0, List.of(1 - one, one)), List.of(two > 0.5 ? 1.0 : 0.0, List.of(1 - two, two))));
-        GoldenCases cases = new GoldenCases(new Table(INPUTS.columns(), INPUTS.rows().subList(0, 2)), expected);
+        Table expected = new Table(
+                List.of("prediction", "probability"),
+                List.of(List.of(1.0, List.of(1 - one, one)), List.of(two > 0.5 ? 1.0 : 0.0, List.of(1 - two, two))));
+        GoldenCases cases =
+                new GoldenCases(new Table(INPUTS.columns(), INPUTS.rows().subList(0, 2)), expected);
         assertEquals(List.of(), cases.conflicts(Scorer.open(Packages.small(root)), 1e-9));
     }
 
@@ -37,7 +41,9 @@ final class GoldenCasesTest {
         Table expected = new Table(List.of(), List.of(List.of(1.0), List.of(0.0), List.of(0.0)));
         List<Conflict> conflicts = new GoldenCases(INPUTS, expected).conflicts(Scorer.open(Packages.small(root)), 1e-9);
         assertEquals(
-                List.of("row 1, prediction: expected 0.0, actual 1.0", "row 2, prediction: expected 0.0, actual \"[INVALID_INPUT]\""),
+                List.of(
+                        "row 1, prediction: expected 0.0, actual 1.0",
+                        "row 2, prediction: expected 0.0, actual \"[INVALID_INPUT]\""),
                 conflicts.stream().map(Conflict::toString).toList());
     }
 
@@ -45,7 +51,8 @@ final class GoldenCasesTest {
     void aPerturbedCoefficientIsSeen() throws Exception {
         Table rows = new Table(INPUTS.columns(), INPUTS.rows().subList(0, 1));
         double one = Packages.probability(90, 0, 4);
-        GoldenCases cases = new GoldenCases(rows, new Table(List.of("probability"), List.of(List.of(List.of(1 - one, one)))));
+        GoldenCases cases =
+                new GoldenCases(rows, new Table(List.of("probability"), List.of(List.of(List.of(1 - one, one)))));
         assertEquals(0, cases.conflicts(Scorer.open(Packages.small(root)), 1e-9).size());
         Path file = root.resolve("mleap/model/root/model.node/model.json");
         Files.writeString(file, Files.readString(file).replace("0.05", "0.0500001"));
@@ -54,15 +61,21 @@ final class GoldenCasesTest {
 
     @Test
     void filesOfCases() {
-        Bundle.write(root.resolve("cases.json"), "{\"inputs\": {\"columns\": [\"age\"], \"data\": [[1.5]]}, \"expected\": {\"columns\": [\"p\"], \"data\": [[null]]}}");
-        assertEquals("GoldenCases[inputs=Table[columns=[age], rows=[[1.5]]], expected=Table[columns=[p], rows=[[null]]]]", GoldenCases.read(root.resolve("cases.json")).toString());
+        Bundle.write(
+                root.resolve("cases.json"),
+                "{\"inputs\": {\"columns\": [\"age\"], \"data\": [[1.5]]}, \"expected\": {\"columns\": [\"p\"],"
+                        + " \"data\": [[null]]}}");
+        assertEquals(
+                "GoldenCases[inputs=Table[columns=[age], rows=[[1.5]]], expected=Table[columns=[p], rows=[[null]]]]",
+                GoldenCases.read(root.resolve("cases.json")).toString());
         Bundle.write(root.resolve("cases.json"), "[]");
         assertThrows(ModelException.class, () -> GoldenCases.read(root.resolve("cases.json")));
     }
 
     @Test
     void nothingStored() {
-        ModelException error = assertThrows(ModelException.class, () -> GoldenCases.of(ModelPackage.open(Packages.small(root))));
+        ModelException error =
+                assertThrows(ModelException.class, () -> GoldenCases.of(ModelPackage.open(Packages.small(root))));
         assertEquals("NOTHING_TO_REPLAY", error.code());
     }
 }

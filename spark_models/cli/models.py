@@ -1,4 +1,4 @@
-"""The commands of `spark-models models`, which also stand at the top: predict, inspect, verify, update-manifest."""
+"""The commands of `spark-models models`, which also stand at the top: predict, serve, inspect, verify, …"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPARK_MODELS_ALLOW_CODE=0."
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def models() -> None:
-    """Score files with a model, look into a package, check it."""
+    """Score files with a model, serve it, look into a package, check it."""
 
 
 @models.command(cls=ModelCommand)
@@ -166,3 +166,103 @@ def update_manifest(model_uri: str) -> None:
     from spark_models.cli.manifest import update
 
     click.echo(update(model_uri))
+
+
+@models.command(cls=ModelCommand, context_settings={"help_option_names": ["--help"]})
+@model_uri
+@click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("-p", "--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="The port.")
+@click.option(
+    "-w", "--workers", type=click.IntRange(1, 512), default=1, show_default=True, help="Processes that share the port."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a request may take; then it is answered with 504, and dropped if the model has not begun.",
+)
+@click.option(
+    "--kill-after",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long one prediction may take before its worker is replaced; twice the timeout by default.",
+)
+@click.option(
+    "--read-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a client may take to send a request, and may keep an idle connection.",
+)
+@click.option("--max-body", default="64MB", show_default=True, metavar="SIZE", help="The largest body; beyond it 413.")
+@click.option(
+    "--queue",
+    type=click.IntRange(min=0),
+    default=256,
+    show_default=True,
+    metavar="REQUESTS",
+    help="How many requests wait for the model in each worker; beyond it 429.",
+)
+@click.option(
+    "--batching/--no-batching",
+    default=True,
+    help="Whether requests that wait together are scored together, where the model's flavor or package says that it "
+    "gives the same then; on by default.",
+)
+@click.option(
+    "--batch-rows",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    metavar="ROWS",
+    help="The most rows of requests that are scored together.",
+)
+@click.option(
+    "--batch-wait",
+    type=click.FloatRange(min=0, max=1),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the first of them waits for others.",
+)
+@click.option("--method", metavar="NAME", help="Score by another method of the model, such as predict_proba.")
+@click.option("--wrap", is_flag=True, help='Put every JSON answer under "predictions".')
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name of this server beside localhost; * any.",
+)
+@click.option("--cors-origin", multiple=True, metavar="ORIGIN", help="A site whose pages may call the server; * any.")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file with the bearer token that requests must bring; also SPARK_MODELS_TOKEN.",
+)
+@click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="The certificate, for HTTPS.")
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Its key.")
+@click.option("--no-conda", is_flag=True, help="Serve in this environment, as it always does: kept for scripts.")
+@click.option(
+    "--env-manager", type=click.Choice(["local"]), default="local", help="Where to serve: local, in this environment."
+)
+@trust
+@click.pass_context
+def serve(ctx: click.Context, /, **options: Any) -> None:
+    """Serve a model over HTTP.
+
+    POST /invocations takes rows as JSON (split, records, instances, inputs, dataframe_split, dataframe_records), CSV,
+    Parquet or an Arrow stream. GET /ping, /health, /version and /metrics say how it is. SIGTERM ends it without losing a
+    request; SIGHUP replaces its workers one by one.
+
+    \b
+    Examples:
+      spark-models serve -m models/churn
+      spark-models serve -m models/churn -h 0.0.0.0 -p 8080 -w 4 --allow-host churn.example.com
+      curl localhost:5000/invocations -H 'Content-Type: application/json' -d '{"columns": ["x"], "data": [[1.5]]}'
+    """
+    from spark_models.cli.serve import serve_model
+
+    ctx.exit(serve_model(**options))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from spark_models.bridge.pandas import column_array
 from spark_models.errors import DuplicateColumnsError, JsonBodyError, listed
-from spark_models.serve.strict_json import loads
+from spark_models.serve.strict_json import loads, loads_numbers
 
 ORIENTS = ("split", "records")
 TENSOR_FORMS = ("instances", "inputs")
@@ -116,7 +116,7 @@ def field(label: object) -> str:
     return f".{label}" if isinstance(label, str) and label.isidentifier() else f"[{label!r}]"
 
 
-def parse_json(text: str | bytes, orient: str | None = None) -> Body:
+def parse_json(text: str | bytes, orient: str | None = None, exact: bool = True) -> Body:
     """The body that a JSON text holds: of the orientation `orient`, else of the form that its keys say.
 
     | JSON | form |
@@ -126,7 +126,8 @@ def parse_json(text: str | bytes, orient: str | None = None) -> Body:
     | object with one of `dataframe_split`, `dataframe_records` | the same in a wrapper, and `params` beside it |
     | object with one of `instances`, `inputs` | tensors, in TensorFlow Serving's two forms, and `params` beside it |
 
-    A record without a key that others have gets null there.
+    A record without a key that others have gets null there. Without `exact` an integer beyond 64 bits may come out as
+    a float: no type of a signature can tell them apart.
 
     Raises:
         JsonBodyError: [JSON_BODY] no strict JSON, of no form above, or rows of different lengths.
@@ -136,7 +137,7 @@ def parse_json(text: str | bytes, orient: str | None = None) -> Body:
     >>> parse_json('{"columns": ["a", "b"], "data": [[1, 2.5]]}').data
     Table(labels=('a', 'b'), rows=[[1, 2.5]], place='$.data[*]', first=0)
     """
-    value = loads(text)
+    value = loads(text) if exact else loads_numbers(text)
     if orient == "split":
         return Body(orient, split_table(value, "$"))
     if orient == "records" or (orient is None and isinstance(value, list)):

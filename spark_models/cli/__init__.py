@@ -16,7 +16,7 @@ MODELS = "spark_models.cli.models"
 @click.group(
     cls=LazyGroup,
     lazy={
-        "models": (f"{MODELS}:models", "Score files with a model, serve it, look into a package, check it."),
+        "models": (f"{MODELS}:models", "Score files with a model, serve it, look into it, check it."),
         "serve": (f"{MODELS}:serve", "Serve a model over HTTP."),
         "predict": (f"{MODELS}:predict", "Score the rows of a CSV, JSON or Parquet file."),
         "inspect": (f"{MODELS}:inspect", "Show what a package holds, without loading it."),

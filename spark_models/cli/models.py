@@ -29,7 +29,7 @@ SPARK_MODELS_ALLOW_CODE=0."
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def models() -> None:
-    """Score files with a model, serve it, look into a package, check it."""
+    """Score files with a model, serve it, look into it, check it."""
 
 
 @models.command(cls=ModelCommand)
@@ -254,8 +254,8 @@ def serve(ctx: click.Context, /, **options: Any) -> None:
     """Serve a model over HTTP.
 
     POST /invocations takes rows as JSON (split, records, instances, inputs, dataframe_split, dataframe_records), CSV,
-    Parquet or an Arrow stream. GET /ping, /health, /version and /metrics say how it is. SIGTERM ends it without losing a
-    request; SIGHUP replaces its workers one by one.
+    Parquet or an Arrow stream. GET /ping, /health, /version and /metrics say how it is. SIGTERM ends it without losing
+    a request; SIGHUP replaces its workers one by one.
 
     \b
     Examples:

@@ -16,7 +16,6 @@ from spark_models.errors import (
     RequestError,
     SparkModelsError,
 )
-from spark_models.package.layout import PYFUNC
 from spark_models.pyfunc.loading import PyFuncModel, bind_params
 from spark_models.serve import columnar
 from spark_models.serve.answers import encode_answer
@@ -70,17 +69,17 @@ class Call:
 class DataPlane:
     """A model as a function of bytes: `read` a request, `score` it, and its `encode` writes the answer.
 
-    `wrap` puts every JSON answer under "predictions"; `debug` shows the traceback of an error.
+    `wrap` puts every JSON answer under "predictions"; `debug` shows the traceback of an error. `matrix` hands the model
+    a matrix of doubles in place of their DataFrame: for the method of a package that says `matrix_input`.
     """
 
     __slots__ = ("_bind", "_media", "debug", "model", "wrap")
 
-    def __init__(self, model: PyFuncModel, *, wrap: bool = False, debug: bool = False) -> None:
+    def __init__(self, model: PyFuncModel, *, wrap: bool = False, debug: bool = False, matrix: bool = False) -> None:
         self.model = model
         self.wrap = wrap
         self.debug = debug
-        takes_matrix = bool(model.metadata.flavors.get(PYFUNC, {}).get("matrix_input"))
-        self._bind = PayloadBinder(model.metadata.get_input_schema(), model.uri, matrix=takes_matrix)
+        self._bind = PayloadBinder(model.metadata.get_input_schema(), model.uri, matrix=matrix)
         self._media: dict[str | None, tuple[str, str | None]] = {}
 
     def __call__(self, body: bytes, content_type: str | None, accept: str | None = None) -> Answer:

@@ -20,6 +20,7 @@ import uvicorn
 
 from spark_models.errors import SparkModelsError
 from spark_models.flavors.capabilities import split_invariant
+from spark_models.package.layout import PYFUNC
 from spark_models.pyfunc.loading import load_model
 from spark_models.serve.dataplane import DataPlane
 from spark_models.serve.http.app import App, make_app
@@ -158,10 +159,12 @@ def _dataplane(options: ServerOptions) -> DataPlane:
         )
     for message in dict.fromkeys(str(item.message) for item in caught if item.category is UserWarning):
         print(f"Warning: {message}", file=sys.stderr)  # noqa: T201 - as above
-    if model.metadata.flavors.get("python_function", {}).get("matrix_input"):
+    conf = model.metadata.flavors.get(PYFUNC, {})
+    matrix = bool(conf.get("matrix_input")) and options.method in (None, conf.get("predict_fn"))
+    if matrix:
         # It was proved when the model was saved that names change nothing; scikit-learn would say so for every batch.
         warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-    return DataPlane(model, wrap=options.wrap, debug=options.debug)
+    return DataPlane(model, wrap=options.wrap, debug=options.debug, matrix=matrix)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from spark_models.errors import (
 from spark_models.pyfunc.loading import PyFuncModel, bind_params
 from spark_models.serve import columnar
 from spark_models.serve.answers import encode_answer
-from spark_models.serve.body import WRAPPED_FORMS, parse_json
+from spark_models.serve.body import WRAPPED_FORMS, Data, parse_json
 from spark_models.serve.csv_table import parse_csv
 from spark_models.serve.payload import PayloadBinder
 from spark_models.serve.strict_json import dumps
@@ -45,11 +45,12 @@ _KINDS = {400: "BAD_REQUEST"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The bytes that go back, their type, and a status as HTTP has it."""
+    """The bytes that go back, their type, and a status and further headers as HTTP has them."""
 
     content: bytes
     content_type: str = JSON
     status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,14 @@ class DataPlane:
             parsed = parse_json(body, orient, exact=self._bind.schema is None)
         params = self.params(parsed.params)
         return Call(self._bind(parsed.data), params, self._encoder(answered, self.wrap or parsed.form in WRAPPED_FORMS))
+
+    def bind(self, data: Data) -> Any:
+        """Parsed rows or tensors as the model's input.
+
+        Raises:
+            InputError: they don't fit the signature.
+        """
+        return self._bind(data)
 
     def params(self, given: Any) -> dict[str, Any] | None:
         """The parameters of a call, checked.

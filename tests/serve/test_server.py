@@ -220,3 +220,48 @@ def test_a_port_that_is_taken_is_said_at_once(start: Start, server: Server) -> N
     second = start("-p", port)
     assert second.process.wait(30) == 1
     assert f"The address 127.0.0.1:{port} can't be had" in second.log.read_text()
+
+
+def test_the_inference_protocol(server: Server) -> None:
+    client = server.client
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/health/ready").json()["ready"] is True
+    model = client.get("/v2/models/moody").json()
+    assert model["inputs"] == [
+        {"name": "x", "datatype": "FP64", "shape": [-1]},
+        {"name": "act", "datatype": "BYTES", "shape": [-1]},
+    ]
+    inputs = [
+        {"name": "x", "datatype": "FP64", "shape": [2, 1], "data": [[1], [2.5]]},
+        {"name": "act", "datatype": "BYTES", "shape": [2], "data": ["", ""]},
+    ]
+    answer = client.post("/v2/models/moody/infer", json={"id": "7", "inputs": inputs})
+    assert answer.json() == {
+        "model_name": "moody",
+        "model_version": "1",
+        "outputs": [{"name": "predictions", "datatype": "FP64", "shape": [2], "data": [2.0, 5.0]}],
+        "id": "7",
+    }
+    for wrong in ({}, {"inputs": []}, {"inputs": [{**inputs[0], "shape": [3]}]}, {"inputs": inputs[:1]}):
+        refused = client.post("/v2/models/moody/infer", json=wrong)
+        assert (refused.status_code, refused.json()["error_code"]) == (400, "BAD_REQUEST")
+        assert refused.json()["error"] == refused.json()["message"]
+    assert client.get("/v2/models/other").status_code == 404
+
+
+def test_the_openapi_document_has_the_example_and_it_is_answered(server: Server) -> None:
+    document = server.client.get("/openapi.json").json()
+    content = document["paths"]["/invocations"]["post"]["requestBody"]["content"]["application/json"]
+    assert content["example"] == {"columns": ["x", "act"], "data": [[1.0, ""]]}
+    assert server.client.post("/invocations", json=content["example"]).json() == [2.0]
+    records = content["schema"]["anyOf"][1]["items"]
+    assert records["required"] == ["x", "act"]
+
+
+def test_the_page_holds_all_it_needs(server: Server) -> None:
+    answer = server.client.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert '"moody"' in answer.text
+    assert "http://" not in answer.text
+    assert "https://" not in answer.text

@@ -15,6 +15,7 @@ from typing import Any
 import spark_models
 from spark_models.errors import (
     BodyTooLargeError,
+    ContentTypeError,
     NotReadyError,
     QueueFullError,
     RequestError,
@@ -23,7 +24,10 @@ from spark_models.serve.dataplane import JSON, Answer, DataPlane, media_type
 from spark_models.serve.http.engine import Engine
 from spark_models.serve.http.metrics import Metrics
 from spark_models.serve.http.options import ServerOptions
-from spark_models.serve.strict_json import dumps
+from spark_models.serve.inference import model_metadata, read_inference
+from spark_models.serve.openapi import document
+from spark_models.serve.page import page, security_policy
+from spark_models.serve.strict_json import dumps, loads
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -132,13 +136,23 @@ class App:
         self._any_host = "*" in options.allowed_hosts
         self._known_hosts: set[bytes] = set()
         self._token = None if options.token is None else f"Bearer {options.token}".encode()
+        self.name = _model_name(dataplane)
         self._routes: dict[str, dict[str, Handler]] = {
             "/invocations": {"POST": self._invocations},
             "/ping": {"GET": self._ping},
             "/health": {"GET": self._health},
             "/version": {"GET": self._version},
             "/metrics": {"GET": self._metrics},
+            "/openapi.json": {"GET": self._openapi},
+            "/": {"GET": self._page},
+            "/v2": {"GET": self._v2},
+            "/v2/health/live": {"GET": self._v2_live},
+            "/v2/health/ready": {"GET": self._v2_ready},
         }
+        for model in (f"/v2/models/{self.name}", f"/v2/models/{self.name}/versions/1"):
+            self._routes[model] = {"GET": self._v2_model}
+            self._routes[f"{model}/ready"] = {"GET": self._v2_ready}
+            self._routes[f"{model}/infer"] = {"POST": self._v2_infer}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -163,11 +177,20 @@ class App:
             answer = self.dataplane.failure(error)
         if request.path == "/invocations" or request.path.startswith("/v2/models"):
             self.metrics.answered(answer.status, time.monotonic() - began)
+        if answer.status >= 400 and request.path.startswith("/v2"):
+            # The protocol's clients look for "error".
+            content = loads(answer.content)
+            answer = Answer(dumps({"error": content["message"], **content}), JSON, answer.status)
         await self._send(request, answer, extra, send)
 
     async def _send(self, request: Request, answer: Answer, extra: Headers, send: Send) -> None:
         length = str(len(answer.content)).encode()
-        headers: Headers = [(b"content-type", answer.content_type.encode()), (b"content-length", length), *extra]
+        headers: Headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"content-length", length),
+            *answer.headers,
+            *extra,
+        ]
         if answer.status in (429, 503):
             headers.append((b"retry-after", b"1"))
         headers += self._cors(request)
@@ -185,7 +208,7 @@ class App:
 
     async def _answer(self, request: Request) -> Answer:
         self._check_host(request.headers.get(b"host"))
-        methods = self._routes.get(request.path) or self._more_routes(request.path)
+        methods = self._routes.get(request.path)
         if methods is None:
             raise RequestError("NOT_FOUND", 404, "There is no such route")
         if request.method == "OPTIONS" and self.options.cors_origins != ():
@@ -198,9 +221,6 @@ class App:
         if closed and not hmac.compare_digest(given, self._token or b""):
             raise RequestError("UNAUTHORIZED", 401, "The bearer token is missing or wrong")
         return await handler(request)
-
-    def _more_routes(self, path: str) -> dict[str, Handler] | None:
-        return None
 
     def hold(self, size: int) -> None:
         """Counts bytes of bodies that are being read.
@@ -270,6 +290,37 @@ class App:
     async def _metrics(self, request: Request) -> Answer:
         return Answer(self.metrics.text().encode(), "text/plain; version=0.0.4; charset=utf-8")
 
+    async def _openapi(self, request: Request) -> Answer:
+        return Answer(dumps(document(self.dataplane.model, self.name)))
+
+    async def _page(self, request: Request) -> Answer:
+        headers = (
+            (b"content-security-policy", security_policy().encode()),
+            (b"x-content-type-options", b"nosniff"),
+        )
+        return Answer(page(self.dataplane.model, self.name), "text/html; charset=utf-8", 200, headers)
+
+    async def _v2(self, request: Request) -> Answer:
+        return Answer(dumps({"name": "spark-models", "version": spark_models.__version__, "extensions": []}))
+
+    async def _v2_live(self, request: Request) -> Answer:
+        return Answer(dumps({"live": True}))
+
+    async def _v2_ready(self, request: Request) -> Answer:
+        if not self._ready():
+            raise NotReadyError(self.engine.closed or "it ends")
+        return Answer(dumps({"name": self.name, "ready": True}))
+
+    async def _v2_model(self, request: Request) -> Answer:
+        return Answer(dumps(model_metadata(self.dataplane, self.name)))
+
+    async def _v2_infer(self, request: Request) -> Answer:
+        content_type = request.header(b"content-type")
+        if content_type is not None and media_type(content_type)[0] != JSON:
+            raise ContentTypeError(content_type[:200], (JSON,))
+        body = await request.body()
+        return await self.engine.submit(lambda: read_inference(self.dataplane, body, self.name))
+
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
@@ -279,6 +330,12 @@ class App:
             if message["type"] == "lifespan.shutdown":
                 self.engine.stop()
                 return
+
+
+def _model_name(dataplane: DataPlane) -> str:
+    """The name by which the inference protocol calls the model: the last part of its URI."""
+    name = dataplane.model.uri.rstrip("/").rpartition("/")[2]
+    return "".join(char if char.isalnum() or char in "-_." else "-" for char in name) or "model"
 
 
 def _refusal_headers(error: RequestError) -> Headers:

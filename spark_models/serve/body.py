@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -25,13 +26,15 @@ WRAPPED_FORMS = ("dataframe_split", "dataframe_records")
 class Table:
     """Rows of JSON values, all as long as `labels`. `labels` is None where nothing says which columns there are.
 
-    `place` is the place of a row, with `[*]` for its number, which counts from `first`.
+    `place` is the place of a row, with `[*]` for its number, which counts from `first`. `numbers` says that the cells are
+    known to be numbers, or lists: then nobody needs to look.
     """
 
     labels: tuple[Any, ...] | None
     rows: Sequence[Sequence[Any]]
     place: str
     first: int = 0
+    numbers: bool = dataclass_field(default=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -146,10 +149,22 @@ def parse_json(text: str | bytes, orient: str | None = None, exact: bool = True)
         raise JsonBodyError(f"a table or tensors are expected, not {called(value)}", "$")
     found = [name for name in (*TENSOR_FORMS, *WRAPPED_FORMS) if name in value]
     if found == []:
-        return Body("split", split_table(value, "$"))
+        table = split_table(value, "$")
+        return Body("split", replace(table, numbers=True) if not exact and _has_numbers(text) else table)
     if len(found) > 1:
         raise JsonBodyError(f"it has {' and '.join(map(repr, found))}; exactly one of them is expected", "$")
     return _keyed(value, found[0])
+
+
+def _has_numbers(text: str | bytes) -> bool:
+    """Whether a text in split orientation shows that its data are numbers or lists: seen without a look at the values.
+
+    What follows the key "data" has no quote, so no text and no other key, and no letter of true, false and null.
+    """
+    if not isinstance(text, bytes):
+        return False
+    last = text.rfind(b'"')
+    return text[max(last - 5, 0) : last + 1] == b'"data"' and text.find(b"u", last) < 0 and text.find(b"l", last) < 0
 
 
 def _keyed(value: dict[str, Any], form: str) -> Body:

@@ -15,7 +15,7 @@ from spark_models.schema.schema import Schema
 from spark_models.schema.specs import TensorSpec
 from spark_models.serve.body import Tensors, called
 from spark_models.serve.dataplane import Answer, Call, DataPlane
-from spark_models.serve.strict_json import dumps_finite, loads
+from spark_models.serve.strict_json import check_depth, dumps_finite, loads
 
 DATATYPES = {
     "BOOL": "bool",
@@ -54,9 +54,12 @@ def _tensors(schema: Schema | None) -> list[dict[str, Any]]:
         return []
     found = []
     for name, spec in zip(schema.input_names(), schema, strict=True):
-        is_tensor = isinstance(spec, TensorSpec)
-        datatype = _OF_NUMPY.get(spec.type.name, "BYTES") if is_tensor else _OF_COLUMN.get(spec.type, "BYTES")
-        found.append({"name": str(name), "datatype": datatype, "shape": list(spec.shape) if is_tensor else [-1]})
+        if isinstance(spec, TensorSpec):
+            datatype, shape = _OF_NUMPY.get(spec.type.name, "BYTES"), list(spec.shape)
+        else:
+            datatype = _OF_COLUMN.get(spec.type, "BYTES") if isinstance(spec.type, DataType) else "BYTES"
+            shape = [-1]
+        found.append({"name": str(name), "datatype": datatype, "shape": shape})
     return found
 
 
@@ -92,22 +95,30 @@ def read_inference(dataplane: DataPlane, body: bytes, name: str) -> Call:
 def _named(tensor: Any, place: str) -> tuple[str, list[Any]]:
     if not isinstance(tensor, dict):
         raise JsonBodyError(f"an input must be an object, not {called(tensor)}", place)
-    name, datatype, shape, data = (tensor.get(key) for key in ("name", "datatype", "shape", "data"))
+    name, datatype = tensor.get("name"), tensor.get("datatype")
     if not isinstance(name, str):
         raise JsonBodyError("an input needs a 'name'", place)
     if not isinstance(datatype, str) or datatype not in DATATYPES:
         raise JsonBodyError(f"an input's 'datatype' is one of {', '.join(DATATYPES)}", f"{place}.datatype")
-    sized = isinstance(shape, list) and 0 < len(shape) <= MOST_AXES
-    if not sized or not all(type(axis) is int and 0 <= axis < 2**31 for axis in shape or ()):
-        raise JsonBodyError("an input's 'shape' is a list of lengths", f"{place}.shape")
+    shape = _shape(tensor.get("shape"), f"{place}.shape")
+    data = tensor.get("data")
     if not isinstance(data, list):
         raise JsonBodyError(f"an input's 'data' is a list, not {called(data)}", f"{place}.data")
+    check_depth(data, f"{place}.data", MOST_AXES)
     flat = list(_flat(data))
     if len(flat) != math.prod(shape):
         raise JsonBodyError(f"an input's 'data' has {len(flat)} values; its shape has others", f"{place}.data")
     # A column may come as a matrix of one column, as most clients of the protocol send it.
     axes = shape[:1] if len(shape) == 2 and shape[1] == 1 else shape
     return name, flat if len(axes) == 1 else _nested(flat, axes)
+
+
+def _shape(shape: Any, place: str) -> list[int]:
+    if not isinstance(shape, list) or not 0 < len(shape) <= MOST_AXES:
+        raise JsonBodyError("an input's 'shape' is a list of lengths", place)
+    if not all(type(axis) is int and 0 <= axis < 2**31 for axis in shape):
+        raise JsonBodyError("an input's 'shape' is a list of lengths", place)
+    return shape
 
 
 def _nested(flat: list[Any], axes: list[int]) -> list[Any]:

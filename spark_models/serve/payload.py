@@ -101,7 +101,9 @@ class PayloadBinder:
             where = {label: position for position, label in enumerate(labels)}
             positions = tuple(where.get(name) for name in schema.input_names())
         if self._doubles and problems == [] and None not in positions:
-            matrix = _matrix(data.rows, len(labels)) if isinstance(data, Table) else _csv_matrix(data.frame)
+            matrix = (
+                _matrix(data.rows, len(labels), data.numbers) if isinstance(data, Table) else _csv_matrix(data.frame)
+            )
             if matrix is not None:
                 return self._of_matrix(matrix, positions, labels)
         columns: list[Any] = []
@@ -143,13 +145,13 @@ def _as_table(data: Tensors) -> Table:
     return Table(None if widths == set() else tuple(range(widths.pop())), rows, f"{data.place}[*]")
 
 
-def _matrix(rows: Sequence[Sequence[Any]], width: int) -> Any:
+def _matrix(rows: Sequence[Sequence[Any]], width: int, numbers: bool) -> Any:
     """The rows as one matrix of doubles; None where some value is no finite number or null."""
-    if not set(map(type, chain.from_iterable(rows))) <= _NUMBERS_OR_NULL:
+    if not numbers and not set(map(type, chain.from_iterable(rows))) <= _NUMBERS_OR_NULL:
         return None
     try:
         matrix = np.fromiter(chain.from_iterable(rows), "float64", len(rows) * width).reshape(len(rows), width)
-    except OverflowError:
+    except (OverflowError, TypeError):
         return None
     return None if bool(np.isinf(matrix).any()) else matrix
 

@@ -26,8 +26,8 @@ WRAPPED_FORMS = ("dataframe_split", "dataframe_records")
 class Table:
     """Rows of JSON values, all as long as `labels`. `labels` is None where nothing says which columns there are.
 
-    `place` is the place of a row, with `[*]` for its number, which counts from `first`. `numbers` says that the cells are
-    known to be numbers, or lists: then nobody needs to look.
+    `place` is the place of a row, with `[*]` for its number, which counts from `first`. `numbers` says that the cells
+    are known to be numbers, or lists: then nobody needs to look.
     """
 
     labels: tuple[Any, ...] | None

@@ -151,7 +151,7 @@ def _matrix(rows: Sequence[Sequence[Any]], width: int, numbers: bool) -> Any:
         return None
     try:
         matrix = np.fromiter(chain.from_iterable(rows), "float64", len(rows) * width).reshape(len(rows), width)
-    except (OverflowError, TypeError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return None if bool(np.isinf(matrix).any()) else matrix
 

@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import spark_models
-from spark_models.errors import JsonBodyError
+from spark_models.errors import InputError, JsonBodyError
 from spark_models.schema.schema import Schema
 from spark_models.schema.signature import ModelSignature
 from spark_models.schema.specs import ColSpec, TensorSpec
 from spark_models.serve import DataPlane
 from spark_models.serve.batches import combined, parts
+from spark_models.serve.body import parse_json
 from spark_models.serve.columnar import ARROW_STREAM, PARQUET
+from spark_models.serve.payload import PayloadBinder
 from spark_models.serve.strict_json import loads, loads_numbers
 
 JSON = "application/json"
@@ -104,6 +106,16 @@ def test_the_forms_of_mlflow_2_are_answered_under_predictions(plane: DataPlane) 
 def test_params_are_checked(plane: DataPlane) -> None:
     answer = plane(b'{"dataframe_records": [{"a": 1, "b": 2}], "params": {"k": 1}}', JSON)
     assert (answer.status, json.loads(answer.content)["error_code"]) == (400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("cell", ["true", '"1"', "[1]", "[]", "{}", "1e999", "9" * 400])
+@pytest.mark.parametrize(
+    "form", ['{{"columns": ["a"], "data": [[1], [{}]]}}', '{{"data": [[1], [{}]], "columns": ["a"]}}']
+)
+def test_a_cell_that_is_no_number_is_seen_wherever_it_stands(cell: str, form: str) -> None:
+    body = parse_json(form.format(cell).encode(), exact=False)
+    with pytest.raises(InputError, match=r"\$.data\[1\].a"):
+        PayloadBinder(Schema([ColSpec("double", "a")]))(body.data)
 
 
 keys = st.sampled_from(["a", "b", "columns", "data", "dataframe_split", "instances", "x:y"])

@@ -1322,3 +1322,26 @@ class ModelFailedError(SparkModelsError, RuntimeError):
     @property
     def hint(self) -> str:
         return "the server shows the traceback where it is started with --debug"
+
+
+@dataclass(eq=False)
+class ImageNotBuiltError(SparkModelsError, RuntimeError):
+    """The image of a package was not built."""
+
+    code: ClassVar[str] = "IMAGE_NOT_BUILT"
+    status: ClassVar[int] = 500
+    problem: str
+    output: tuple[str, ...] = ()
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"The image was not built: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return "" if self.output == () else "\n  ".join(["the last that was said", *self.output])
+
+    @property
+    def hint(self) -> str:
+        return self.advice

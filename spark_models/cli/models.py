@@ -266,3 +266,92 @@ def serve(ctx: click.Context, /, **options: Any) -> None:
     from spark_models.cli.serve import serve_model
 
     ctx.exit(serve_model(**options))
+
+
+def image_options(function: Function) -> Function:
+    """The options that say what an image is made of."""
+    base = "The image to build on; by default python:VERSION-slim with the package's Python."
+    offline = "Put the wheels of all requirements into the context, so that the build needs no network."
+    function = click.option("--wheelhouse", is_flag=True, help=offline)(function)
+    return click.option("--base-image", metavar="IMAGE", help=base)(function)
+
+
+@models.command(cls=ModelCommand)
+@model_uri
+@click.option("-o", "--output", default="image", show_default=True, metavar="DIR", help="Where the context goes.")
+@image_options
+def generate_dockerfile(model_uri: str, output: str, base_image: str | None, wheelhouse: bool) -> None:
+    """Write the context of an image that serves a model.
+
+    A Dockerfile in two stages, the package, its requirements, and this toolkit's own wheel. The server runs as a user
+    of its own, on port 8080, with a health check.
+
+    \b
+    Example:
+      spark-models models generate-dockerfile -m models/churn -o churn-image
+    """
+    from spark_models.cli.image import generate
+
+    click.echo(generate(model_uri, output, base_image, wheelhouse))
+
+
+@models.command(cls=ModelCommand)
+@model_uri
+@click.option("-n", "--name", default="spark-models", show_default=True, help="The name of the image.")
+@click.option("-o", "--output", metavar="DIR", help="Where the context goes; NAME-image by default.")
+@image_options
+def build_docker(model_uri: str, name: str, output: str | None, base_image: str | None, wheelhouse: bool) -> None:
+    """Build an image that serves a model.
+
+    The context is written as by generate-dockerfile and built by docker, podman or buildah. Where there is none, the
+    context is complete, and the error says the one command to run elsewhere.
+
+    \b
+    Example:
+      spark-models models build-docker -m models/churn -n churn
+    """
+    from spark_models.cli.image import build_docker as build
+
+    click.echo(build(model_uri, name, output, base_image, wheelhouse))
+
+
+@models.command(cls=ModelCommand)
+@model_uri
+@click.option(
+    "--env-manager",
+    type=click.Choice(["virtualenv", "uv"]),
+    default="virtualenv",
+    show_default=True,
+    help="What makes the environment.",
+)
+def prepare_env(model_uri: str, env_manager: str) -> None:
+    """Make the package's own environment, and print its Python.
+
+    It is kept in the cache and shared by whatever scores in it.
+
+    \b
+    Example:
+      spark-models models prepare-env -m models/churn
+    """
+    from spark_models.cli.image import prepare
+
+    click.echo(prepare(model_uri, env_manager))
+
+
+@models.command(cls=ModelCommand)
+@click.option("-m", "--model-uri", required=True, metavar="DIR", help="The directory of the package.")
+@click.option("--remove", is_flag=True, help="Take the requirements out; by default they are added, or replaced.")
+@click.argument("requirements", nargs=-1, required=True, metavar="REQUIREMENT…")
+def update_requirements(model_uri: str, remove: bool, requirements: tuple[str, ...]) -> None:
+    """Change what the package requires.
+
+    requirements.txt and conda.yaml are written anew, and the manifest with them: the content hash is another one then.
+
+    \b
+    Examples:
+      spark-models models update-requirements -m models/churn scikit-learn==1.5.2
+      spark-models models update-requirements -m models/churn --remove matplotlib
+    """
+    from spark_models.cli.requirements import update
+
+    click.echo(update(model_uri, requirements, remove))

@@ -66,6 +66,6 @@ def test_area_on_spark(tmp_path: Path, area: str) -> None:
     check(tmp_path, area)
 
 
-@pytest.mark.parametrize("command", ["predict", "serve"])
+@pytest.mark.parametrize("command", ["predict", "serve", "build_docker"])
 def test_the_command_line(tmp_path: Path, command: str) -> None:
-    check(tmp_path, "cli", "--id", rf"^cli\.{command}")
+    check(tmp_path, "cli", "--id", rf"^cli\.({command}|help\.models)")

@@ -446,6 +446,14 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
         "[NOT_READY] The server does not score now: it ends.\nHint: try again in a moment",
     ),
     (
+        E.ImageNotBuiltError("docker ended with status 1", ("no space left",), "run: docker build -t m m-image"),
+        (
+            "[IMAGE_NOT_BUILT] The image was not built: docker ended with status 1.\n"
+            "Where: the last that was said\n  no space left\n"
+            "Hint: run: docker build -t m m-image"
+        ),
+    ),
+    (
         E.ModelFailedError("KeyError"),
         (
             "[MODEL_FAILED] The model failed with KeyError.\n"
@@ -546,6 +554,7 @@ def test_every_class_that_holds_names_is_tried_with_many() -> None:
         E.ModelProcessError,
         E.ContentTypeError,  # what it lists is a constant
         E.NotAcceptableError,
+        E.ImageNotBuiltError,
     }
 
 

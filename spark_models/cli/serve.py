@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,6 @@ def serve_model(
         debug=bool(click.get_current_context().find_root().params.get("debug")),
         **options,
     )
-    sys.stdin.close()
     return serve(made, lambda line: click.echo(line, err=True))
 
 

@@ -32,7 +32,7 @@ class Moody(spark_models.pyfunc.PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame) -> np.ndarray[Any, Any]:
         for act in model_input["act"]:
-            kind, _, value = act.partition(":")
+            kind, _, value = (act or "").partition(":")
             if kind == "sleep":
                 time.sleep(float(value))
             elif kind == "fail":

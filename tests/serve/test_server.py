@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -265,3 +268,26 @@ def test_the_page_holds_all_it_needs(server: Server) -> None:
     assert '"moody"' in answer.text
     assert "http://" not in answer.text
     assert "https://" not in answer.text
+
+
+def test_tls_by_two_files(start: Start, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here to make a certificate")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2"]
+    files = [tmp_path / "key.pem", tmp_path / "cert.pem"]
+    subprocess.run([*command, "-keyout", files[0], "-out", files[1]], check=True, capture_output=True)
+    server = start("--tls-cert", files[1], "--tls-key", files[0])
+    assert server.score((1.0, "")).json() == [2.0]
+    half = start("--tls-cert", files[1])
+    assert half.process.wait(30) == 1
+    assert "TLS needs two files" in half.log.read_text()
+
+
+@pytest.mark.slow
+def test_no_request_that_the_openapi_document_allows_is_a_fault(start: Start) -> None:
+    pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+    server = start("--max-body", "1MB")
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", "--checks", checks]
+    done = subprocess.run([*command, "-n", "300"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

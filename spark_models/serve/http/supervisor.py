@@ -242,6 +242,11 @@ def serve(options: ServerOptions, say: Callable[[str], None]) -> int:
     if (options.tls_cert is None) != (options.tls_key is None):
         raise InvalidArgumentError("TLS needs two files", "give --tls-cert and --tls-key")
     _more_files()
+    try:
+        os.fstat(0)
+    except OSError:
+        # Started without a standard input, a socket would get its number, which is the workers' own.
+        os.open(os.devnull, os.O_RDONLY)
     return Supervisor(replace(options, kill_after=max(options.kill_after, 1.0)), say).run()
 
 

@@ -91,6 +91,15 @@ def test_a_client_that_sends_nothing_is_let_go(server: Server) -> None:
                 assert slow.recv(100) == b""
 
 
+def test_a_head_without_end_is_cut(server: Server) -> None:
+    port = httpx.URL(server.url).port
+    with socket.create_connection(("127.0.0.1", port), 15) as endless, pytest.raises(OSError):
+        endless.sendall(b"GET /ping HTTP/1.1\r\nHost: localhost\r\nX: ")
+        for _ in range(1000):
+            endless.sendall(b"x" * 10_000)
+    assert server.score((1.0, "")).status_code == 200
+
+
 def test_idle_connections_keep_nobody_from_being_served(server: Server) -> None:
     port = httpx.URL(server.url).port
     with contextlib.ExitStack() as stack:

@@ -26,6 +26,7 @@ from spark_models.serve.dataplane import DataPlane
 from spark_models.serve.http.app import App, make_app
 from spark_models.serve.http.metrics import Metrics
 from spark_models.serve.http.options import ServerOptions
+from spark_models.serve.http.protocol import BoundedProtocol
 
 READY, ALIVE, RETIRES = b"r", b".", b"x"
 """What a worker says: it serves, its loop turns, it will end and needs a successor."""
@@ -136,7 +137,8 @@ def main() -> None:
         timeout_keep_alive=max(1, int(options.read_timeout)),
         timeout_graceful_shutdown=int(options.timeout) + 1,
         backlog=2048,
-        h11_max_incomplete_event_size=64 * 1024,
+        http=BoundedProtocol,
+        ws="none",
         ssl_certfile=options.tls_cert,
         ssl_keyfile=options.tls_key,
     )

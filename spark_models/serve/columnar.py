@@ -65,6 +65,8 @@ def _of_batches(schema: pa.Schema, batches: Any, limit: int, named: str) -> pa.T
             raise _too_large(named)
         batch.validate(full=True)
         kept.append(batch)
+    # A name that is no UTF-8 is found only when it is read.
+    _ = schema.names
     return pa.Table.from_batches(kept, schema)
 
 

@@ -87,6 +87,12 @@ def test_bytes_that_are_no_table_are_the_callers_fault(plane: DataPlane, media: 
         assert plane(body, media).status == 400
 
 
+def test_a_name_that_is_no_text_is_the_callers_fault(plane: DataPlane) -> None:
+    whole = bytes_of(pa.table({"abcd": [1.0]}), ARROW_STREAM)
+    assert b"abcd" in whole
+    assert plane(whole.replace(b"abcd", b"ab\xff\xff"), ARROW_STREAM).status == 400
+
+
 def test_a_small_body_can_not_become_a_large_table(plane: DataPlane) -> None:
     zeros = pa.table({"a": np.zeros(20_000_000), "b": np.zeros(20_000_000, "int64")})
     body = bytes_of(zeros, PARQUET)

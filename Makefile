@@ -61,6 +61,9 @@ demo: environment java ## the tour: train, save, score on Spark, verify
 bench: environment java ## the benchmarks
 	$(BIN)/python benchmarks/udf.py
 
+bench-serve: environment ## the server beside a bare application; needs wrk
+	$(BIN)/python benchmarks/serve.py
+
 check-bench: environment java ## the benchmarks against what they must reach
 	$(BIN)/python benchmarks/check.py
 

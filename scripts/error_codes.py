@@ -16,7 +16,8 @@ FILE = Path(__file__).parents[1] / "docs" / "errors.md"
 HEAD = """# Errors
 
 Every error that spark-models raises on purpose is a `SparkModelsError` with a stable code, and stands in its text:
-`[CODE] what`, then where, then how to mend it. Over REST the code is `error_code`. Catch one by its class, several by a
+`[CODE] what`, then where, then how to mend it. Over REST the text is `message`, and
+`error_code` is BAD_REQUEST for each status 400, else the code. Catch one by its class, several by a
 base: `InputError` for what is wrong with the input, `OutputError` for what is wrong with the model's output.
 
 This table is generated: `python scripts/error_codes.py`.

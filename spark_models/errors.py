@@ -1176,3 +1176,172 @@ class CacheFullError(SparkModelsError, OSError):
     @property
     def hint(self) -> str:
         return "free space there, or set SPARK_MODELS_CACHE to a directory of your own on a larger disk"
+
+
+# --- serving
+
+
+@dataclass(eq=False)
+class ContentTypeError(SparkModelsError, ValueError):
+    """A body is of a content type that is not read here."""
+
+    code: ClassVar[str] = "UNSUPPORTED_MEDIA_TYPE"
+    status: ClassVar[int] = 415
+    got: str
+    accepted: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        said = (
+            "The request says no content type" if self.got == "" else f"The content type {self.got!r} is not read here"
+        )
+        return f"{said}."
+
+    @property
+    def hint(self) -> str:
+        return f"send one of {', '.join(self.accepted)}"
+
+
+@dataclass(eq=False)
+class NotAcceptableError(SparkModelsError, ValueError):
+    """An answer is asked for in forms that are not written here."""
+
+    code: ClassVar[str] = "NOT_ACCEPTABLE"
+    status: ClassVar[int] = 406
+    got: str
+    offered: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        return f"The answer can't be given as {self.got!r}."
+
+    @property
+    def hint(self) -> str:
+        return f"accept one of {', '.join(self.offered)}"
+
+
+@dataclass(eq=False)
+class BodyTooLargeError(SparkModelsError, ValueError):
+    """A body has more bytes than the server reads."""
+
+    code: ClassVar[str] = "BODY_TOO_LARGE"
+    status: ClassVar[int] = 413
+    limit: int
+
+    @property
+    def what(self) -> str:
+        return f"The body has more than {self.limit} bytes."
+
+    @property
+    def hint(self) -> str:
+        return "send fewer rows at once, or start the server with a larger --max-body"
+
+
+@dataclass(eq=False)
+class RequestError(SparkModelsError, ValueError):
+    """A request that the server does not answer as it is: a wrong route, method, host or token, or sent too slowly."""
+
+    code: ClassVar[str] = "REQUEST_REFUSED"
+    kind: str
+    http_status: int
+    problem: str
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"{self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class QueueFullError(SparkModelsError, RuntimeError):
+    """As many requests wait for the model as the server lets wait."""
+
+    code: ClassVar[str] = "QUEUE_FULL"
+    status: ClassVar[int] = 429
+    waiting: int
+
+    @property
+    def what(self) -> str:
+        return f"{self.waiting} requests wait for the model already."
+
+    @property
+    def hint(self) -> str:
+        return "try again in a moment; more workers (-w) or a longer --queue take more requests at once"
+
+
+@dataclass(eq=False)
+class DeadlineError(SparkModelsError, TimeoutError):
+    """A request was not answered in time."""
+
+    code: ClassVar[str] = "DEADLINE_EXCEEDED"
+    status: ClassVar[int] = 504
+    seconds: float
+
+    @property
+    def what(self) -> str:
+        return f"The model gave no answer in {self.seconds:g} s."
+
+    @property
+    def hint(self) -> str:
+        return "send fewer rows at once, or start the server with a longer --timeout"
+
+
+@dataclass(eq=False)
+class NotReadyError(SparkModelsError, RuntimeError):
+    """The server does not score now: it starts, ends, or its worker is being replaced."""
+
+    code: ClassVar[str] = "NOT_READY"
+    status: ClassVar[int] = 503
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"The server does not score now: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return "try again in a moment"
+
+
+@dataclass(eq=False)
+class ModelFailedError(SparkModelsError, RuntimeError):
+    """The model raised an exception, whose text is not shown: it may hold values of the rows."""
+
+    code: ClassVar[str] = "MODEL_FAILED"
+    status: ClassVar[int] = 500
+    exception: str
+
+    @property
+    def what(self) -> str:
+        return f"The model failed with {self.exception}."
+
+    @property
+    def hint(self) -> str:
+        return "the server shows the traceback where it is started with --debug"
+
+
+@dataclass(eq=False)
+class ImageNotBuiltError(SparkModelsError, RuntimeError):
+    """The image of a package was not built."""
+
+    code: ClassVar[str] = "IMAGE_NOT_BUILT"
+    status: ClassVar[int] = 500
+    problem: str
+    output: tuple[str, ...] = ()
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"The image was not built: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return "" if self.output == () else "\n  ".join(["the last that was said", *self.output])
+
+    @property
+    def hint(self) -> str:
+        return self.advice

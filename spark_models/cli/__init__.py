@@ -16,7 +16,8 @@ MODELS = "spark_models.cli.models"
 @click.group(
     cls=LazyGroup,
     lazy={
-        "models": (f"{MODELS}:models", "Score files with a model, look into a package, check it."),
+        "models": (f"{MODELS}:models", "Score files with a model, serve it, look into it, check it."),
+        "serve": (f"{MODELS}:serve", "Serve a model over HTTP."),
         "predict": (f"{MODELS}:predict", "Score the rows of a CSV, JSON or Parquet file."),
         "inspect": (f"{MODELS}:inspect", "Show what a package holds, without loading it."),
         "verify": (f"{MODELS}:verify", "Replay the stored example, here and in Spark."),
@@ -37,6 +38,7 @@ def cli(debug: bool) -> None:
     \b
     Examples:
       spark-models predict -m models/churn -i customers.csv
+      spark-models serve -m models/churn
       spark-models inspect -m models/churn
       spark-models verify -m models/churn
     """

@@ -1,4 +1,4 @@
-"""The commands of `spark-models models`, which also stand at the top: predict, inspect, verify, update-manifest."""
+"""The commands of `spark-models models`, which also stand at the top: predict, serve, inspect, verify, …"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPARK_MODELS_ALLOW_CODE=0."
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def models() -> None:
-    """Score files with a model, look into a package, check it."""
+    """Score files with a model, serve it, look into it, check it."""
 
 
 @models.command(cls=ModelCommand)
@@ -166,3 +166,192 @@ def update_manifest(model_uri: str) -> None:
     from spark_models.cli.manifest import update
 
     click.echo(update(model_uri))
+
+
+@models.command(cls=ModelCommand, context_settings={"help_option_names": ["--help"]})
+@model_uri
+@click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("-p", "--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="The port.")
+@click.option(
+    "-w", "--workers", type=click.IntRange(1, 512), default=1, show_default=True, help="Processes that share the port."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a request may take; then it is answered with 504, and dropped if the model has not begun.",
+)
+@click.option(
+    "--kill-after",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long one prediction may take before its worker is replaced; twice the timeout by default.",
+)
+@click.option(
+    "--read-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a client may take to send a request, and may keep an idle connection.",
+)
+@click.option("--max-body", default="64MB", show_default=True, metavar="SIZE", help="The largest body; beyond it 413.")
+@click.option(
+    "--queue",
+    type=click.IntRange(min=0),
+    default=256,
+    show_default=True,
+    metavar="REQUESTS",
+    help="How many requests wait for the model in each worker; beyond it 429.",
+)
+@click.option(
+    "--batching/--no-batching",
+    default=True,
+    help="Whether requests that wait together are scored together, where the model's flavor or package says that it "
+    "gives the same then; on by default.",
+)
+@click.option(
+    "--batch-rows",
+    type=click.IntRange(min=1),
+    default=1024,
+    show_default=True,
+    metavar="ROWS",
+    help="The most rows of requests that are scored together.",
+)
+@click.option(
+    "--batch-wait",
+    type=click.FloatRange(min=0, max=1),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the first of them waits for others.",
+)
+@click.option("--method", metavar="NAME", help="Score by another method of the model, such as predict_proba.")
+@click.option("--wrap", is_flag=True, help='Put every JSON answer under "predictions".')
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name of this server beside localhost; * any.",
+)
+@click.option("--cors-origin", multiple=True, metavar="ORIGIN", help="A site whose pages may call the server; * any.")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file with the bearer token that requests must bring; also SPARK_MODELS_TOKEN.",
+)
+@click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="The certificate, for HTTPS.")
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Its key.")
+@click.option("--no-conda", is_flag=True, help="Serve in this environment, as it always does: kept for scripts.")
+@click.option(
+    "--env-manager", type=click.Choice(["local"]), default="local", help="Where to serve: local, in this environment."
+)
+@trust
+@click.pass_context
+def serve(ctx: click.Context, /, **options: Any) -> None:
+    """Serve a model over HTTP.
+
+    POST /invocations takes rows as JSON (split, records, instances, inputs, dataframe_split, dataframe_records), CSV,
+    Parquet or an Arrow stream. GET /ping, /health, /version and /metrics say how it is. SIGTERM ends it without losing
+    a request; SIGHUP replaces its workers one by one.
+
+    \b
+    Examples:
+      spark-models serve -m models/churn
+      spark-models serve -m models/churn -h 0.0.0.0 -p 8080 -w 4 --allow-host churn.example.com
+      curl localhost:5000/invocations -H 'Content-Type: application/json' -d '{"columns": ["x"], "data": [[1.5]]}'
+    """
+    from spark_models.cli.serve import serve_model
+
+    ctx.exit(serve_model(**options))
+
+
+def image_options(function: Function) -> Function:
+    """The options that say what an image is made of."""
+    base = "The image to build on; by default python:VERSION-slim with the package's Python."
+    offline = "Put the wheels of all requirements into the context, so that the build needs no network."
+    function = click.option("--wheelhouse", is_flag=True, help=offline)(function)
+    return click.option("--base-image", metavar="IMAGE", help=base)(function)
+
+
+@models.command(cls=ModelCommand)
+@model_uri
+@click.option("-o", "--output", default="image", show_default=True, metavar="DIR", help="Where the context goes.")
+@image_options
+def generate_dockerfile(model_uri: str, output: str, base_image: str | None, wheelhouse: bool) -> None:
+    """Write the context of an image that serves a model.
+
+    A Dockerfile in two stages, the package, its requirements, and this toolkit's own wheel. The server runs as a user
+    of its own, on port 8080, with a health check.
+
+    \b
+    Example:
+      spark-models models generate-dockerfile -m models/churn -o churn-image
+    """
+    from spark_models.cli.image import generate
+
+    click.echo(generate(model_uri, output, base_image, wheelhouse))
+
+
+@models.command(cls=ModelCommand)
+@model_uri
+@click.option("-n", "--name", default="spark-models", show_default=True, help="The name of the image.")
+@click.option("-o", "--output", metavar="DIR", help="Where the context goes; NAME-image by default.")
+@image_options
+def build_docker(model_uri: str, name: str, output: str | None, base_image: str | None, wheelhouse: bool) -> None:
+    """Build an image that serves a model.
+
+    The context is written as by generate-dockerfile and built by docker, podman or buildah. Where there is none, the
+    context is complete, and the error says the one command to run elsewhere.
+
+    \b
+    Example:
+      spark-models models build-docker -m models/churn -n churn
+    """
+    from spark_models.cli.image import build_docker as build
+
+    click.echo(build(model_uri, name, output, base_image, wheelhouse))
+
+
+@models.command(cls=ModelCommand)
+@model_uri
+@click.option(
+    "--env-manager",
+    type=click.Choice(["virtualenv", "uv"]),
+    default="virtualenv",
+    show_default=True,
+    help="What makes the environment.",
+)
+def prepare_env(model_uri: str, env_manager: str) -> None:
+    """Make the package's own environment, and print its Python.
+
+    It is kept in the cache and shared by whatever scores in it.
+
+    \b
+    Example:
+      spark-models models prepare-env -m models/churn
+    """
+    from spark_models.cli.image import prepare
+
+    click.echo(prepare(model_uri, env_manager))
+
+
+@models.command(cls=ModelCommand)
+@click.option("-m", "--model-uri", required=True, metavar="DIR", help="The directory of the package.")
+@click.option("--remove", is_flag=True, help="Take the requirements out; by default they are added, or replaced.")
+@click.argument("requirements", nargs=-1, required=True, metavar="REQUIREMENT…")
+def update_requirements(model_uri: str, remove: bool, requirements: tuple[str, ...]) -> None:
+    """Change what the package requires.
+
+    requirements.txt and conda.yaml are written anew, and the manifest with them: the content hash is another one then.
+
+    \b
+    Examples:
+      spark-models models update-requirements -m models/churn scikit-learn==1.5.2
+      spark-models models update-requirements -m models/churn --remove matplotlib
+    """
+    from spark_models.cli.requirements import update
+
+    click.echo(update(model_uri, requirements, remove))

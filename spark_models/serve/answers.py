@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from spark_models.bridge.json import frame_records, json_value
 from spark_models.errors import UnsupportedOutputError, listed
-from spark_models.serve.strict_json import dumps
+from spark_models.serve.strict_json import dumps_finite, dumps_numbers
 
 
 def encode_answer(output: Any, wrap: bool = False) -> bytes:
@@ -18,8 +20,11 @@ def encode_answer(output: Any, wrap: bool = False) -> bytes:
     >>> encode_answer([1.5, float("nan")]).decode()
     '[1.5,null]'
     """
+    numbers = dumps_numbers(output) if type(output) is np.ndarray else None
+    if numbers is not None:
+        return b'{"predictions":' + numbers + b"}" if wrap else numbers
     value = answer_value(output)
-    return dumps({"predictions": value} if wrap else value)
+    return dumps_finite({"predictions": value} if wrap else value)
 
 
 def answer_value(output: Any) -> Any:

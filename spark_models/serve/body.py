@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ import pandas as pd
 
 from spark_models.bridge.pandas import column_array
 from spark_models.errors import DuplicateColumnsError, JsonBodyError, listed
-from spark_models.serve.strict_json import loads
+from spark_models.serve.strict_json import loads, loads_numbers
 
 ORIENTS = ("split", "records")
 TENSOR_FORMS = ("instances", "inputs")
@@ -25,13 +26,15 @@ WRAPPED_FORMS = ("dataframe_split", "dataframe_records")
 class Table:
     """Rows of JSON values, all as long as `labels`. `labels` is None where nothing says which columns there are.
 
-    `place` is the place of a row, with `[*]` for its number, which counts from `first`.
+    `place` is the place of a row, with `[*]` for its number, which counts from `first`. `numbers` says that the cells
+    are known to be numbers, or lists: then nobody needs to look.
     """
 
     labels: tuple[Any, ...] | None
     rows: Sequence[Sequence[Any]]
     place: str
     first: int = 0
+    numbers: bool = dataclass_field(default=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -116,7 +119,7 @@ def field(label: object) -> str:
     return f".{label}" if isinstance(label, str) and label.isidentifier() else f"[{label!r}]"
 
 
-def parse_json(text: str | bytes, orient: str | None = None) -> Body:
+def parse_json(text: str | bytes, orient: str | None = None, exact: bool = True) -> Body:
     """The body that a JSON text holds: of the orientation `orient`, else of the form that its keys say.
 
     | JSON | form |
@@ -126,7 +129,8 @@ def parse_json(text: str | bytes, orient: str | None = None) -> Body:
     | object with one of `dataframe_split`, `dataframe_records` | the same in a wrapper, and `params` beside it |
     | object with one of `instances`, `inputs` | tensors, in TensorFlow Serving's two forms, and `params` beside it |
 
-    A record without a key that others have gets null there.
+    A record without a key that others have gets null there. Without `exact` an integer beyond 64 bits may come out as
+    a float: no type of a signature can tell them apart.
 
     Raises:
         JsonBodyError: [JSON_BODY] no strict JSON, of no form above, or rows of different lengths.
@@ -136,7 +140,7 @@ def parse_json(text: str | bytes, orient: str | None = None) -> Body:
     >>> parse_json('{"columns": ["a", "b"], "data": [[1, 2.5]]}').data
     Table(labels=('a', 'b'), rows=[[1, 2.5]], place='$.data[*]', first=0)
     """
-    value = loads(text)
+    value = loads(text) if exact else loads_numbers(text)
     if orient == "split":
         return Body(orient, split_table(value, "$"))
     if orient == "records" or (orient is None and isinstance(value, list)):
@@ -145,10 +149,22 @@ def parse_json(text: str | bytes, orient: str | None = None) -> Body:
         raise JsonBodyError(f"a table or tensors are expected, not {called(value)}", "$")
     found = [name for name in (*TENSOR_FORMS, *WRAPPED_FORMS) if name in value]
     if found == []:
-        return Body("split", split_table(value, "$"))
+        table = split_table(value, "$")
+        return Body("split", replace(table, numbers=True) if not exact and _has_numbers(text) else table)
     if len(found) > 1:
         raise JsonBodyError(f"it has {' and '.join(map(repr, found))}; exactly one of them is expected", "$")
     return _keyed(value, found[0])
+
+
+def _has_numbers(text: str | bytes) -> bool:
+    """Whether a text in split orientation shows that its data are numbers or lists: seen without a look at the values.
+
+    What follows the key "data" has no quote, so no text and no other key, and no letter of true, false and null.
+    """
+    if not isinstance(text, bytes):
+        return False
+    last = text.rfind(b'"')
+    return text[max(last - 5, 0) : last + 1] == b'"data"' and text.find(b"u", last) < 0 and text.find(b"l", last) < 0
 
 
 def _keyed(value: dict[str, Any], form: str) -> Body:

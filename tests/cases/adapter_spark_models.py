@@ -45,6 +45,7 @@ class Adapter(Template):
     overruled = {
         "sig.infer.series.obj_bool_none": "an optional boolean: as string, enforcement would refuse the very data",
         "udf.bind.array_column_no_sig": "semantics: nested values reach a model without signature as Python lists",
+        "rest.ct.unknown": "semantics: every error is the JSON object; its message lists the types that are accepted",
         "enf.cell.obj_all_none->double": "a batch may hold only missing values: how a table is cut must not matter",
     }
 
@@ -147,6 +148,18 @@ class Adapter(Template):
 
     def spark_udf_doc_form(self, path):
         return spark_models.pyfunc.spark_udf(path)
+
+    # ---- REST
+    def rest_client(self, specs, fn):
+        from spark_models.serve import DataPlane
+        from spark_models.serve.http import call_once, make_app
+
+        with tempfile.TemporaryDirectory() as path:
+            signature = None if specs is None else ModelSignature(self.schema(specs))
+            model = self.python_model(lambda x, context, loaded: fn(x))
+            spark_models.pyfunc.save_model(path, python_model=model, signature=signature)
+            app = make_app(DataPlane(spark_models.pyfunc.load_model(path)))
+        return lambda method, route, body, content_type: call_once(app, method, route, body, content_type)
 
     # ---- command line
     def cli(self, group):

@@ -28,6 +28,8 @@ WITHOUT_SPARK = [
     "mlmodel_and_files",
     "pyfunc",
     "tracking_and_uris",
+    "rest",
+    "rest_encoding",
     "document_facts",
 ]
 LINE = re.compile(r"^(\w+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$", re.MULTILINE)
@@ -64,5 +66,6 @@ def test_area_on_spark(tmp_path: Path, area: str) -> None:
     check(tmp_path, area)
 
 
-def test_predict_of_the_command_line(tmp_path: Path) -> None:
-    check(tmp_path, "cli", "--id", r"^cli\.predict")
+@pytest.mark.parametrize("command", ["predict", "serve", "build_docker"])
+def test_the_command_line(tmp_path: Path, command: str) -> None:
+    check(tmp_path, "cli", "--id", rf"^cli\.({command}|help\.models)")

@@ -403,6 +403,63 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
             "Hint: free space there, or set SPARK_MODELS_CACHE to a directory of your own on a larger disk"
         ),
     ),
+    (
+        E.ContentTypeError("", ("text/csv", "application/json")),
+        ("[UNSUPPORTED_MEDIA_TYPE] The request says no content type.\nHint: send one of text/csv, application/json"),
+    ),
+    (
+        E.ContentTypeError("text/html", ("text/csv",)),
+        "[UNSUPPORTED_MEDIA_TYPE] The content type 'text/html' is not read here.\nHint: send one of text/csv",
+    ),
+    (
+        E.NotAcceptableError("text/html", ("application/json",)),
+        "[NOT_ACCEPTABLE] The answer can't be given as 'text/html'.\nHint: accept one of application/json",
+    ),
+    (
+        E.BodyTooLargeError(10),
+        (
+            "[BODY_TOO_LARGE] The body has more than 10 bytes.\n"
+            "Hint: send fewer rows at once, or start the server with a larger --max-body"
+        ),
+    ),
+    (E.RequestError("NOT_FOUND", 404, "There is no such route"), "[REQUEST_REFUSED] There is no such route."),
+    (
+        E.RequestError("HOST_NOT_ALLOWED", 421, "The request's Host is not one of this server's", "use --allow-host"),
+        "[REQUEST_REFUSED] The request's Host is not one of this server's.\nHint: use --allow-host",
+    ),
+    (
+        E.QueueFullError(7),
+        (
+            "[QUEUE_FULL] 7 requests wait for the model already.\n"
+            "Hint: try again in a moment; more workers (-w) or a longer --queue take more requests at once"
+        ),
+    ),
+    (
+        E.DeadlineError(1.5),
+        (
+            "[DEADLINE_EXCEEDED] The model gave no answer in 1.5 s.\n"
+            "Hint: send fewer rows at once, or start the server with a longer --timeout"
+        ),
+    ),
+    (
+        E.NotReadyError("it ends"),
+        "[NOT_READY] The server does not score now: it ends.\nHint: try again in a moment",
+    ),
+    (
+        E.ImageNotBuiltError("docker ended with status 1", ("no space left",), "run: docker build -t m m-image"),
+        (
+            "[IMAGE_NOT_BUILT] The image was not built: docker ended with status 1.\n"
+            "Where: the last that was said\n  no space left\n"
+            "Hint: run: docker build -t m m-image"
+        ),
+    ),
+    (
+        E.ModelFailedError("KeyError"),
+        (
+            "[MODEL_FAILED] The model failed with KeyError.\n"
+            "Hint: the server shows the traceback where it is started with --debug"
+        ),
+    ),
 ]
 
 CLASSES = [kind for kind in vars(E).values() if isinstance(kind, type) and issubclass(kind, E.SparkModelsError)]
@@ -495,6 +552,9 @@ def test_every_class_that_holds_names_is_tried_with_many() -> None:
         E.TensorShapeError,
         E.EnvironmentNotBuiltError,
         E.ModelProcessError,
+        E.ContentTypeError,  # what it lists is a constant
+        E.NotAcceptableError,
+        E.ImageNotBuiltError,
     }
 
 

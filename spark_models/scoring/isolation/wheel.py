@@ -27,6 +27,7 @@ EXTRAS = {
     "delta": ("pyspark>=3.5,<4.4", "delta-spark>=3.3,<4.5"),
     "sklearn": ("scikit-learn>=1.3",),
     "plot": ("matplotlib>=3.7",),
+    "serve": ("uvicorn>=0.30", "httptools>=0.6", "orjson>=3.10", "uvloop>=0.19"),
     "fsspec": ("fsspec>=2023.5",),
     "mlflow": ("mlflow-skinny>=2,<4",),
     "mleap": ("mleap>=0.23,<1",),

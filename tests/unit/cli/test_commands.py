@@ -100,7 +100,8 @@ def test_the_listed_commands_are_those_of_the_table_with_their_own_first_line() 
         if name != "models":
             assert models.commands[name] is command
         assert len(text) < 60
-    assert sorted(models.commands) == sorted(name for name in lazy if name != "models")
+    rare = {"generate-dockerfile", "build-docker", "prepare-env", "update-requirements"}
+    assert set(models.commands) - rare == set(lazy) - {"models"}
 
 
 def test_the_help_imports_click_and_nothing_heavy() -> None:

@@ -1,0 +1,1 @@
+"""Where a package goes: images with a server in them."""

@@ -148,6 +148,16 @@ class Adapter(Template):
     def spark_udf_doc_form(self, path):
         return spark_models.pyfunc.spark_udf(path)
 
+    def spark_flavor(self):
+        import spark_models.spark
+
+        return spark_models.spark
+
+    def mleap_flavor(self):
+        import spark_models.mleap
+
+        return spark_models.mleap
+
     # ---- command line
     def cli(self, group):
         from spark_models.cli import cli

@@ -8,7 +8,7 @@ from typing import Any
 
 from spark_models.bundle import values as v
 from spark_models.bundle.nodes import BundleModel, Node, Sample
-from spark_models.bundle.values import Refused, Value
+from spark_models.bundle.values import RefusedError, Value
 
 Nodes = list[Node]
 
@@ -67,7 +67,7 @@ def min_hash(stage: Any, sample: Sample) -> Nodes:
     size = sample.length(stage.getInputCol())
     pairs = list(zip(row["randCoefficients"][::2], row["randCoefficients"][1::2], strict=True))
     if any(size * a + b > 2**31 - 1 for a, b in pairs):
-        raise Refused("MLeap hashes in 32 bits, which overflow where Spark's 64 do not")
+        raise RefusedError("MLeap hashes in 32 bits, which overflow where Spark's 64 do not")
     attributes = {
         "random_coefficients_a": v.longs(a for a, _ in pairs),
         "random_coefficients_b": v.longs(b for _, b in pairs),
@@ -123,7 +123,7 @@ def feature_hasher(stage: Any, sample: Sample) -> Nodes:
     kinds = [sample.kind(name) for name in names]
     other = [f"{name}: {kind}" for name, kind in zip(names, kinds, strict=True) if kind not in BASIC]
     if other != []:
-        raise Refused(f"MLeap has no type for {', '.join(other)}")
+        raise RefusedError(f"MLeap has no type for {', '.join(other)}")
     attributes = {
         "num_features": v.long(stage.getNumFeatures()),
         "categorical_cols": v.strings(stage.getCategoricalCols() if stage.isSet("categoricalCols") else []),
@@ -167,7 +167,7 @@ def imputer(stage: Any, sample: Sample) -> Nodes:
 def index_to_string(stage: Any, sample: Sample) -> Nodes:
     labels = stage.getLabels() if stage.isSet("labels") else sample.values(stage.getInputCol())[0]
     if not labels:
-        raise Refused("its labels are known neither from a parameter nor from the sample's metadata")
+        raise RefusedError("its labels are known neither from a parameter nor from the sample's metadata")
     return one(
         stage, "reverse_string_indexer", {"labels": v.strings(labels), "input_shape": {"data_shape": v.shape(None)}}
     )
@@ -188,7 +188,7 @@ def _categories(column: str, sample: Sample) -> Sequence[int]:
         return [max(1, sample.values(column)[1] or 1) if attribute.get("type") == "nominal" else 1]
     groups = sample.attributes(column).get("attrs")
     if groups is None:
-        raise Refused(f"the sample has no attributes of the vector {column!r}")
+        raise RefusedError(f"the sample has no attributes of the vector {column!r}")
     counts = {}
     for kind, items in groups.items():
         for item in items:
@@ -327,7 +327,7 @@ def vector_slicer(stage: Any, sample: Sample) -> Nodes:
     names = stage.getNames()
     unknown = [name for name in names if name not in places]
     if unknown != []:
-        raise Refused(f"the sample has no features {unknown} in {stage.getInputCol()!r}")
+        raise RefusedError(f"the sample has no features {unknown} in {stage.getInputCol()!r}")
     attributes = {
         "indices": v.longs([*stage.getIndices(), *[places[name] for name in names]]),
         "names": v.strings([]),

@@ -1,4 +1,4 @@
-"""What a bundle is made of: models, nodes that bind a model to columns, and what a stage's writer knows of the sample."""
+"""What a bundle is made of: models, nodes that bind a model to columns; and what a writer knows of the sample."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_models.bundle.saved import SavedStages
-from spark_models.bundle.values import Refused, Value
+from spark_models.bundle.values import RefusedError, Value
 
 Ports = tuple[tuple[str, str], ...]
 
@@ -86,14 +86,14 @@ class Sample:
             return sum(len(group) for group in stated["attrs"].values())
         row = self.frame.select(quoted(column)).where(f"{quoted(column)} is not null").first()
         if row is None:
-            raise Refused(f"the sample has no row that tells the length of {column!r}")
+            raise RefusedError(f"the sample has no row that tells the length of {column!r}")
         return len(row[0])
 
     def length(self, column: str) -> int:
         """The length of a column that must be a vector."""
         size = self.size(column)
         if size is None:
-            raise Refused(f"its input {column!r} is no vector")
+            raise RefusedError(f"its input {column!r} is no vector")
         return size
 
     def values(self, column: str) -> tuple[list[str] | None, int | None]:

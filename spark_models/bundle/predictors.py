@@ -10,7 +10,7 @@ import numpy as np
 from spark_models.bundle import values as v
 from spark_models.bundle.nodes import BundleModel, Node, Sample
 from spark_models.bundle.trees import ensemble, single, thresholds
-from spark_models.bundle.values import Refused, Value
+from spark_models.bundle.values import RefusedError, Value
 
 PORTS = {
     "rawPredictionCol": "raw_prediction",
@@ -81,7 +81,7 @@ def logistic_regression(stage: Any, sample: Sample) -> Nodes:
         }
         return predictor(stage, BundleModel("logistic_regression", attributes))
     if stage.numClasses < 2:
-        raise Refused("it was fitted on one class")
+        raise RefusedError("it was fitted on one class")
     # A multinomial model of two classes has a row for each: MLeap's binary one gives the same probabilities, and its
     # raw prediction, which is another, is left out.
     multinomial = len(matrix) == 2
@@ -113,7 +113,7 @@ def multilayer_perceptron(stage: Any, sample: Sample) -> Nodes:
 
 def naive_bayes(stage: Any, sample: Sample) -> Nodes:
     if stage.getModelType() not in ("multinomial", "bernoulli"):
-        raise Refused(f"MLeap has no naive Bayes of type {stage.getModelType()!r}")
+        raise RefusedError(f"MLeap has no naive Bayes of type {stage.getModelType()!r}")
     attributes = {
         "num_features": v.long(stage.numFeatures),
         "num_classes": v.long(stage.numClasses),
@@ -136,7 +136,7 @@ MONOTONE = {
 def one_vs_rest(stage: Any, sample: Sample) -> Nodes:
     kinds = {type(model).__name__ for model in stage.models}
     if not kinds <= set(MONOTONE):
-        raise Refused(f"MLeap compares the models of {sorted(kinds)} by another number than Spark")
+        raise RefusedError(f"MLeap compares the models of {sorted(kinds)} by another number than Spark")
     parts = {
         f"model{at}": MONOTONE[type(model).__name__](model, sample)[0].model for at, model in enumerate(stage.models)
     }
@@ -156,9 +156,9 @@ def survival(stage: Any, sample: Sample) -> Nodes:
 
 def generalized_linear(stage: Any, sample: Sample) -> Nodes:
     if stage.getFamily() == "tweedie":
-        raise Refused("MLeap has no family 'tweedie'")
+        raise RefusedError("MLeap has no family 'tweedie'")
     if stage.isSet("offsetCol") and stage.getOffsetCol():
-        raise Refused("MLeap has no offset column")
+        raise RefusedError("MLeap has no offset column")
     attributes = {
         "coefficients": v.vector(stage.coefficients.toArray()),
         "intercept": v.double(stage.intercept),
@@ -186,7 +186,7 @@ def linear_regression(stage: Any, sample: Sample) -> Nodes:
 
 def _euclidean(stage: Any) -> None:
     if stage.getDistanceMeasure() != "euclidean":
-        raise Refused(f"MLeap has no distance {stage.getDistanceMeasure()!r}")
+        raise RefusedError(f"MLeap has no distance {stage.getDistanceMeasure()!r}")
 
 
 def k_means(stage: Any, sample: Sample) -> Nodes:
@@ -227,12 +227,12 @@ def gaussian_mixture(stage: Any, sample: Sample) -> Nodes:
 
 
 def lda(stage: Any, sample: Sample) -> Nodes:
+    set_by_hand = stage.isSet("topicConcentration")
+    concentration = stage.getOrDefault("topicConcentration") if set_by_hand else 1.0 / stage.getK()
     attributes = {
         "vocabSize": v.integer(stage.vocabSize()),
         "docConcentration": v.doubles(stage.estimatedDocConcentration().toArray()),
-        "topicConcentration": v.double(
-            stage.getOrDefault("topicConcentration") if stage.isSet("topicConcentration") else 1.0 / stage.getK()
-        ),
+        "topicConcentration": v.double(concentration),
         "topicMatrix": v.matrix(np.asarray(stage.topicsMatrix().toArray())),
     }
     outputs = (("prediction", stage.getTopicDistributionCol()),)

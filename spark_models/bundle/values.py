@@ -9,7 +9,7 @@ from typing import Any
 Value = dict[str, Any]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A stage that can't be written, and why; the preflight gathers these into one error."""
 
 
@@ -19,7 +19,7 @@ def number(value: Any, nan: bool = False) -> float | None:
     if math.isnan(plain) and nan:
         return None
     if not math.isfinite(plain):
-        raise Refused("it holds a number that is not finite")
+        raise RefusedError("it holds a number that is not finite")
     return plain
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from spark_models.bundle.nodes import BundleModel, Node, Sample, write_json
 from spark_models.bundle.saved import SavedStages
 from spark_models.bundle.stages import STAGES, differs
-from spark_models.bundle.values import Refused
+from spark_models.bundle.values import RefusedError
 from spark_models.errors import UnsupportedStagesError
 
 MLEAP_VERSION = "0.20.0"
@@ -58,7 +58,7 @@ def preflight(model: Any, sample_input: Any, scratch: str, drop_label_stages: bo
             continue
         try:
             nodes += writer.write(stage, sample)
-        except Refused as reason:
+        except RefusedError as reason:
             unsupported.append((stage.uid, str(reason)))
         if differs(stage) != "":
             differences.append((stage.uid, differs(stage)))

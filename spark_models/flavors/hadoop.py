@@ -1,4 +1,4 @@
-"""Between a package's folder and the file system that Spark sees: a session's own disk, a Hadoop path, or a server's."""
+"""Between a package's folder and the file system that Spark sees: this host's disk, a Hadoop path, a server's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from spark_models.errors import InvalidArgumentError
 
-DEFAULT = "/tmp/spark-models"
+DEFAULT = "/tmp/spark-models"  # noqa: S108 - a path on the cluster; each use makes a new random folder
 """Where a session that does not share this host's disk keeps files for a while, in its default file system."""
 
 

@@ -215,7 +215,7 @@ def get_session() -> Any:
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
-        raise MissingExtraError("pyspark", "spark") from error
+        raise MissingExtraError("pyspark", "spark", "to score Spark ML pipelines") from error
     active = SparkSession.getActiveSession()
     if active is not None:
         return active

@@ -1345,3 +1345,27 @@ class ImageNotBuiltError(SparkModelsError, RuntimeError):
     @property
     def hint(self) -> str:
         return self.advice
+
+
+# --- Spark ML pipelines for the JVM
+
+
+@dataclass(eq=False)
+class UnsupportedStagesError(SparkModelsError, ValueError):
+    """Stages of a pipeline can't be written for MLeap; all of them are listed with the reason."""
+
+    code: ClassVar[str] = "UNSUPPORTED_STAGES"
+    stages: tuple[tuple[str, str], ...]
+
+    @property
+    def what(self) -> str:
+        each = listed_pairs((f"{uid}: {reason}" for uid, reason in self.stages), "; ")
+        return f"{len(self.stages)} stages can't be written as a bundle of MLeap: {each}."
+
+    @property
+    def where(self) -> str:
+        return "stages of the pipeline"
+
+    @property
+    def hint(self) -> str:
+        return "leave them out of the pipeline, or save it without sample_input, with the spark flavor alone"

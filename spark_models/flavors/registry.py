@@ -14,13 +14,16 @@ GROUP = "spark_models.flavors"
 
 BUILT_IN: dict[str, str] = {
     "python_function": "spark_models.pyfunc",
+    "mleap": "spark_models.mleap",
     "sklearn": "spark_models.sklearn",
+    "spark": "spark_models.spark",
 }
 """The public module of each built-in flavor."""
 
 LOADERS: dict[str, str] = {
     "mlflow.pyfunc.model": "spark_models.pyfunc.model",
     "mlflow.sklearn": "spark_models.sklearn",
+    "mlflow.spark": "spark_models.spark",
 }
 """Loader modules that packages of MLflow name, and ours that reads the same files."""
 

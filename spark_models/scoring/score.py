@@ -17,7 +17,9 @@ from spark_models.errors import (
     listed,
     renames,
 )
-from spark_models.package.reader import open_package
+from spark_models.flavors import spark as spark_flavor
+from spark_models.package.layout import PYFUNC
+from spark_models.package.reader import Package, open_package
 from spark_models.schema.datatypes import Array, DataType
 from spark_models.schema.schema import Schema
 from spark_models.schema.specs import Spec, TensorSpec
@@ -67,6 +69,8 @@ def score(
         InvalidArgumentError: [INVALID_ARGUMENT] the DataFrame has a column of the output's name already.
     """
     package = open_package(model_uri)
+    if _is_pipeline(package):
+        return _transformed(package, df, output, columns, expected_hash)
     outputs = package.model.get_output_schema()
     stated = "signature" if outputs is not None and method is None else "double"
     udf = spark_udf(
@@ -112,6 +116,20 @@ def score(
     whole = F.col(quoted(output))
     parts = [whole.getField(field).alias(name) for field, name in zip(fields, added, strict=True)]
     return scored.select(*kept, *parts)
+
+
+def _is_pipeline(package: Package) -> bool:
+    """Whether Spark itself is the model: then it transforms the DataFrame, and no UDF is made."""
+    loader = package.model.flavors.get(PYFUNC, {}).get("loader_module")
+    return spark_flavor.FLAVOR in package.model.flavors and loader in ("spark_models.spark", "mlflow.spark")
+
+
+def _transformed(package: Package, df: Any, output: str, columns: list[str] | None, expected_hash: str | None) -> Any:
+    package.verify(expected_hash)
+    schema = package.model.get_input_schema()
+    if schema is not None and len(schema) > 0:
+        _inputs(df, schema, columns)
+    return spark_flavor.transform_frame(package, df, output)
 
 
 def _output_columns(udf: ScoringUdf, output: str, on_error: str) -> list[str]:

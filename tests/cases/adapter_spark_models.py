@@ -161,6 +161,16 @@ class Adapter(Template):
             app = make_app(DataPlane(spark_models.pyfunc.load_model(path)))
         return lambda method, route, body, content_type: call_once(app, method, route, body, content_type)
 
+    def spark_flavor(self):
+        import spark_models.spark
+
+        return spark_models.spark
+
+    def mleap_flavor(self):
+        import spark_models.mleap
+
+        return spark_models.mleap
+
     # ---- command line
     def cli(self, group):
         from spark_models.cli import cli

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
     reason=f"the shared behaviour cases are not at {CASES}: name their folder with SPARK_MODELS_CASES",
 )
 
-ON_SPARK = ["signature_inference", "spark_udf_result_type", "spark_udf_binding"]
+ON_SPARK = ["signature_inference", "spark_udf_result_type", "spark_udf_binding", "spark_flavor", "mleap_flavor"]
 WITHOUT_SPARK = [
     "signature_json",
     "input_example",

@@ -460,6 +460,17 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
             "Hint: the server shows the traceback where it is started with --debug"
         ),
     ),
+    (
+        E.UnsupportedStagesError(
+            (("SQLTransformer_1", "MLeap runs no SQL"), ("MinHashLSH_2", "MLeap has no op for it"))
+        ),
+        (
+            "[UNSUPPORTED_STAGES] 2 stages can't be written as a bundle of MLeap: SQLTransformer_1: MLeap runs no SQL; "
+            "MinHashLSH_2: MLeap has no op for it.\n"
+            "Where: stages of the pipeline\n"
+            "Hint: leave them out of the pipeline, or save it without sample_input, with the spark flavor alone"
+        ),
+    ),
 ]
 
 CLASSES = [kind for kind in vars(E).values() if isinstance(kind, type) and issubclass(kind, E.SparkModelsError)]
@@ -521,6 +532,7 @@ def assert_same(found: BaseException, error: E.SparkModelsError) -> None:
 
 LONG: list[tuple[E.SparkModelsError, str]] = [
     (E.UnsupportedColumnError(PAIRS), "c9: void, … +2 more"),
+    (E.UnsupportedStagesError(PAIRS), "c9: void; … +2 more"),
     (E.InvalidParamsError(NAMES, ()), "c9; … +2 more"),
     (E.InvalidParamsError(("p",), NAMES), "'c9', … +2 more"),
     (E.InvalidInputError(tuple(E.ColumnTypeError(name, "str", "long") for name in NAMES)), "\n… +2 more"),

@@ -1,0 +1,253 @@
+"""Writers of classifiers, regressions, clusterings and recommendations: each gives a stage's nodes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from spark_models.bundle import values as v
+from spark_models.bundle.nodes import BundleModel, Node, Sample
+from spark_models.bundle.trees import ensemble, single, thresholds
+from spark_models.bundle.values import RefusedError, Value
+
+PORTS = {
+    "rawPredictionCol": "raw_prediction",
+    "probabilityCol": "probability",
+    "predictionCol": "prediction",
+    "linkPredictionCol": "link_prediction",
+    "quantilesCol": "quantiles",
+}
+Nodes = list[Node]
+
+
+def predictor(stage: Any, model: BundleModel, *without: str) -> Nodes:
+    """The node of a stage from a features column to the prediction columns that it gives."""
+    outputs = tuple(
+        (port, str(stage.getOrDefault(param)))
+        for param, port in PORTS.items()
+        if param not in without
+        and stage.hasParam(param)
+        and stage.isDefined(param)
+        and stage.getOrDefault(param) not in (None, "")
+    )
+    return [Node(stage.uid, model, (("features", stage.getFeaturesCol()),), outputs)]
+
+
+def decision_tree_classifier(stage: Any, sample: Sample) -> Nodes:
+    return predictor(stage, single(stage, sample, True))
+
+
+def decision_tree_regressor(stage: Any, sample: Sample) -> Nodes:
+    return predictor(stage, single(stage, sample, False))
+
+
+def random_forest_classifier(stage: Any, sample: Sample) -> Nodes:
+    return predictor(stage, ensemble(stage, sample, "random_forest_classifier", True))
+
+
+def random_forest_regressor(stage: Any, sample: Sample) -> Nodes:
+    return predictor(stage, ensemble(stage, sample, "random_forest_regression", False))
+
+
+def gbt_classifier(stage: Any, sample: Sample) -> Nodes:
+    return predictor(stage, ensemble(stage, sample, "gbt_classifier", False))
+
+
+def gbt_regressor(stage: Any, sample: Sample) -> Nodes:
+    return predictor(stage, ensemble(stage, sample, "gbt_regression", False))
+
+
+def linear_svc(stage: Any, sample: Sample) -> Nodes:
+    attributes = {
+        "num_classes": v.long(2),
+        "coefficients": v.vector(stage.coefficients.toArray()),
+        "intercept": v.double(stage.intercept),
+        "threshold": v.double(stage.getThreshold()),
+    }
+    return predictor(stage, BundleModel("linear_svc", attributes))
+
+
+def logistic_regression(stage: Any, sample: Sample) -> Nodes:
+    matrix = stage.coefficientMatrix.toArray()
+    intercepts = stage.interceptVector.toArray()
+    if stage.numClasses > 2:
+        attributes: dict[str, Value] = {
+            "num_classes": v.long(stage.numClasses),
+            "coefficient_matrix": v.matrix(matrix),
+            "intercept_vector": v.vector(intercepts),
+            **thresholds(stage),
+        }
+        return predictor(stage, BundleModel("logistic_regression", attributes))
+    if stage.numClasses < 2:
+        raise RefusedError("it was fitted on one class")
+    # A multinomial model of two classes has a row for each: MLeap's binary one gives the same probabilities, and its
+    # raw prediction, which is another, is left out.
+    multinomial = len(matrix) == 2
+    row = matrix[1] - matrix[0] if multinomial else matrix[0]
+    intercept = intercepts[1] - intercepts[0] if multinomial else intercepts[0]
+    threshold = stage.getThreshold() if stage.isSet("threshold") or not stage.isSet("thresholds") else None
+    if threshold is None:
+        low, high = stage.getThresholds()
+        threshold = 1.0 / (1.0 + low / high) if high != 0.0 else 0.0
+    attributes = {
+        "num_classes": v.long(2),
+        "coefficients": v.vector(row),
+        "intercept": v.double(intercept),
+        "threshold": v.double(threshold),
+    }
+    return predictor(
+        stage, BundleModel("logistic_regression", attributes), *(["rawPredictionCol"] if multinomial else [])
+    )
+
+
+def multilayer_perceptron(stage: Any, sample: Sample) -> Nodes:
+    attributes = {
+        "layers": v.longs(stage.getLayers()),
+        "weights": v.vector(stage.weights.toArray()),
+        **thresholds(stage),
+    }
+    return predictor(stage, BundleModel("multi_layer_perceptron_classifier", attributes))
+
+
+def naive_bayes(stage: Any, sample: Sample) -> Nodes:
+    if stage.getModelType() not in ("multinomial", "bernoulli"):
+        raise RefusedError(f"MLeap has no naive Bayes of type {stage.getModelType()!r}")
+    attributes = {
+        "num_features": v.long(stage.numFeatures),
+        "num_classes": v.long(stage.numClasses),
+        "pi": v.vector(stage.pi.toArray()),
+        "theta": v.matrix(stage.theta),
+        "model_type": v.string(stage.getModelType()),
+        **thresholds(stage),
+    }
+    return predictor(stage, BundleModel("naive_bayes", attributes))
+
+
+MONOTONE = {
+    "LogisticRegressionModel": logistic_regression,
+    "GBTClassificationModel": gbt_classifier,
+    "RandomForestClassificationModel": random_forest_classifier,
+}
+"""Classifiers whose probability grows with the raw prediction: Spark compares the one, MLeap the other."""
+
+
+def one_vs_rest(stage: Any, sample: Sample) -> Nodes:
+    kinds = {type(model).__name__ for model in stage.models}
+    if not kinds <= set(MONOTONE):
+        raise RefusedError(f"MLeap compares the models of {sorted(kinds)} by another number than Spark")
+    parts = {
+        f"model{at}": MONOTONE[type(model).__name__](model, sample)[0].model for at, model in enumerate(stage.models)
+    }
+    attributes = {"num_classes": v.long(len(parts)), "num_features": v.long(stage.models[0].numFeatures)}
+    return predictor(stage, BundleModel("one_vs_rest", attributes, parts=parts), "probabilityCol")
+
+
+def survival(stage: Any, sample: Sample) -> Nodes:
+    attributes = {
+        "coefficients": v.vector(stage.coefficients.toArray()),
+        "intercept": v.double(stage.intercept),
+        "quantile_probabilities": v.doubles(stage.getQuantileProbabilities()),
+        "scale": v.double(stage.scale),
+    }
+    return predictor(stage, BundleModel("aft_survival_regression", attributes))
+
+
+def generalized_linear(stage: Any, sample: Sample) -> Nodes:
+    if stage.getFamily() == "tweedie":
+        raise RefusedError("MLeap has no family 'tweedie'")
+    if stage.isSet("offsetCol") and stage.getOffsetCol():
+        raise RefusedError("MLeap has no offset column")
+    attributes = {
+        "coefficients": v.vector(stage.coefficients.toArray()),
+        "intercept": v.double(stage.intercept),
+        "family": v.string(stage.getFamily()),
+        **({"link": v.string(stage.getLink())} if stage.isSet("link") else {}),
+    }
+    return predictor(stage, BundleModel("generalized_linear_regression", attributes))
+
+
+def isotonic(stage: Any, sample: Sample) -> Nodes:
+    vector = sample.size(stage.getFeaturesCol()) is not None
+    attributes = {
+        "boundaries": v.doubles(stage.boundaries.toArray()),
+        "predictions": v.doubles(stage.predictions.toArray()),
+        "isotonic": v.boolean(stage.getIsotonic()),
+        **({"feature_index": v.long(stage.getFeatureIndex())} if vector else {}),
+    }
+    return predictor(stage, BundleModel("isotonic_regression", attributes))
+
+
+def linear_regression(stage: Any, sample: Sample) -> Nodes:
+    attributes = {"coefficients": v.vector(stage.coefficients.toArray()), "intercept": v.double(stage.intercept)}
+    return predictor(stage, BundleModel("linear_regression", attributes))
+
+
+def _euclidean(stage: Any) -> None:
+    if stage.getDistanceMeasure() != "euclidean":
+        raise RefusedError(f"MLeap has no distance {stage.getDistanceMeasure()!r}")
+
+
+def k_means(stage: Any, sample: Sample) -> Nodes:
+    _euclidean(stage)
+    centers = stage.clusterCenters()
+    attributes = {"cluster_centers": v.vectors(centers), "num_features": v.long(len(centers[0]))}
+    return predictor(stage, BundleModel("k_means", attributes))
+
+
+def bisecting_k_means(stage: Any, sample: Sample) -> Nodes:
+    _euclidean(stage)
+    rows = {row["index"]: row for row in sample.saved.read(stage)}
+    children = {child for row in rows.values() for child in row["children"]}
+    open_nodes = [index for index in rows if index not in children]
+    lines = []
+    leaves = 0
+    while open_nodes != []:
+        row = rows[open_nodes.pop()]
+        below = list(row["children"])
+        # Spark numbers the leaves from left to right, and inner nodes below zero, when it builds the tree.
+        index = leaves if below == [] else -1
+        leaves += below == []
+        values = [v.number(item) for item in row["center"].toArray()]
+        fields = {"index": index, "norm": v.number(row["norm"]), "values": values, "numChildren": len(below)}
+        lines.append(json.dumps(fields))
+        open_nodes += reversed(below)
+    return predictor(stage, BundleModel("bisecting_k_means", {}, {"tree.json": "\n".join(lines) + "\n"}))
+
+
+def gaussian_mixture(stage: Any, sample: Sample) -> Nodes:
+    rows = stage.gaussiansDF.collect()
+    attributes = {
+        "means": v.vectors(row["mean"].toArray() for row in rows),
+        "covs": v.matrices(row["cov"] for row in rows),
+        "weights": v.doubles(stage.weights),
+    }
+    return predictor(stage, BundleModel("gaussian_mixture", attributes))
+
+
+def lda(stage: Any, sample: Sample) -> Nodes:
+    set_by_hand = stage.isSet("topicConcentration")
+    concentration = stage.getOrDefault("topicConcentration") if set_by_hand else 1.0 / stage.getK()
+    attributes = {
+        "vocabSize": v.integer(stage.vocabSize()),
+        "docConcentration": v.doubles(stage.estimatedDocConcentration().toArray()),
+        "topicConcentration": v.double(concentration),
+        "topicMatrix": v.matrix(np.asarray(stage.topicsMatrix().toArray())),
+    }
+    outputs = (("prediction", stage.getTopicDistributionCol()),)
+    inputs = (("features", stage.getFeaturesCol()),)
+    return [Node(stage.uid, BundleModel("lda_local_model_op", attributes), inputs, outputs)]
+
+
+def als(stage: Any, sample: Sample) -> Nodes:
+    users, items = stage.userFactors.collect(), stage.itemFactors.collect()
+    attributes = {
+        "rank": v.integer(stage.rank),
+        "users": v.integers(row["id"] for row in users),
+        "user_factors": v.vectors([row["features"] for row in users], "float"),
+        "items": v.integers(row["id"] for row in items),
+        "item_factors": v.vectors([row["features"] for row in items], "float"),
+    }
+    inputs = (("user", stage.getUserCol()), ("item", stage.getItemCol()))
+    return [Node(stage.uid, BundleModel("als", attributes), inputs, (("prediction", stage.getPredictionCol()),))]

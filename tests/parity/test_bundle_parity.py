@@ -199,7 +199,7 @@ def predictor_stages() -> dict[str, list[Any]]:
             indexed,
             named(C.DecisionTreeClassifier(), 1, "y3", "x"),
             named(G.DecisionTreeRegressor(), 2, "y", "x"),
-            named(C.RandomForestClassifier(numTrees=5, seed=1, thresholds=[0.2, 0.3, 0.5]), 3, "y3", "x"),
+            named(C.RandomForestClassifier(numTrees=5, seed=1).setThresholds([0.2, 0.3, 0.5]), 3, "y3", "x"),
             named(G.RandomForestRegressor(numTrees=5, seed=1), 4, "y", "x"),
             named(C.GBTClassifier(maxIter=4, seed=1), 5, "y2", "x"),
             named(G.GBTRegressor(maxIter=4, seed=1), 6, "y", "x"),
@@ -209,7 +209,7 @@ def predictor_stages() -> dict[str, list[Any]]:
             named(K.KMeans(k=4, seed=1), 1),
             named(K.BisectingKMeans(k=5, seed=1), 2),
             named(K.GaussianMixture(k=2, seed=1), 3),
-            R.ALS(userCol="user", itemCol="item", ratingCol="y", rank=3, seed=1, predictionCol="p4"),
+            R.ALS(userCol="user", itemCol="item", ratingCol="y", rank=3, seed=1).setPredictionCol("p4"),
         ],
         "inner": [Pipeline(stages=[va, named(G.LinearRegression(), 1, "y")])],
     }

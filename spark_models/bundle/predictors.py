@@ -198,19 +198,15 @@ def k_means(stage: Any, sample: Sample) -> Nodes:
 
 def bisecting_k_means(stage: Any, sample: Sample) -> Nodes:
     _euclidean(stage)
-    rows = {row["index"]: row for row in sample.saved.read(stage)}
+    rows = {row["index"]: row for row in sample.saved.read(stage, "data/data")}
     children = {child for row in rows.values() for child in row["children"]}
     open_nodes = [index for index in rows if index not in children]
     lines = []
-    leaves = 0
     while open_nodes != []:
         row = rows[open_nodes.pop()]
         below = list(row["children"])
-        # Spark numbers the leaves from left to right, and inner nodes below zero, when it builds the tree.
-        index = leaves if below == [] else -1
-        leaves += below == []
         values = [v.number(item) for item in row["center"].toArray()]
-        fields = {"index": index, "norm": v.number(row["norm"]), "values": values, "numChildren": len(below)}
+        fields = {"index": row["index"], "norm": v.number(row["norm"]), "values": values, "numChildren": len(below)}
         lines.append(json.dumps(fields))
         open_nodes += reversed(below)
     return predictor(stage, BundleModel("bisecting_k_means", {}, {"tree.json": "\n".join(lines) + "\n"}))

@@ -52,6 +52,15 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
     ),
     (E.InputError(), "[INVALID_INPUT] The operation failed."),
     (
+        E.UnsupportedStagesError((("SQL_1", "MLeap has no op for SQLTransformer"), ("nb", "it has another reason"))),
+        (
+            "[UNSUPPORTED_STAGES] 2 stages can't be written as a bundle of MLeap: SQL_1: MLeap has no op for "
+            "SQLTransformer; nb: it has another reason.\n"
+            "Where: stages of the pipeline\n"
+            "Hint: leave them out of the pipeline, or save it without sample_input, with the spark flavor alone"
+        ),
+    ),
+    (
         E.InvalidInputError((E.ColumnTypeError("a", "int64", "integer"), E.NullColumnError("b", "boolean"))),
         (
             "[INVALID_INPUT] 2 problems with the input.\n"

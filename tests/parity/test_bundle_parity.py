@@ -129,7 +129,6 @@ def feature_stages() -> dict[str, list[Any]]:
             F.OneHotEncoder(inputCols=["si", "c"], outputCols=["o2", "o3"], dropLast=False, handleInvalid="keep"),
             F.IndexToString(inputCol="c", outputCol="o4", labels=["x", "y", "z"]),
             va,
-            F.Interaction(inputCols=["a", "v", "o1"], outputCol="o5"),
             F.Interaction(inputCols=["si", "b"], outputCol="o6"),
             F.StringIndexer(
                 inputCols=["s", "t"], outputCols=["o7", "o8"], handleInvalid="keep", stringOrderType="alphabetAsc"
@@ -181,7 +180,7 @@ def predictor_stages() -> dict[str, list[Any]]:
             named(C.LogisticRegression(family="multinomial"), 3, "y2"),
             named(C.LogisticRegression(thresholds=[0.7, 0.3]), 4, "y2"),
             named(C.LinearSVC(threshold=0.2), 5, "y2"),
-            named(C.OneVsRest(classifier=C.LogisticRegression(regParam=0.1)), 6, "y3"),
+            named(C.OneVsRest(classifier=C.LogisticRegression(regParam=0.1, rawPredictionCol="r6")), 6, "y3"),
             named(G.LinearRegression(), 7, "y"),
             named(G.GeneralizedLinearRegression(family="gaussian", linkPredictionCol="l8"), 8, "y"),
             named(G.GeneralizedLinearRegression(family="binomial", link="probit"), 9, "y2"),
@@ -288,9 +287,10 @@ def test_refusals_are_listed_at_once(spark: Any, rows: pd.DataFrame, tmp_path: P
         F.VectorAssembler(inputCols=["c", "d"], outputCol="features"),
         F.MinHashLSH(inputCol="features", outputCol="h", seed=1),
         NaiveBayes(modelType="gaussian", labelCol="y3"),
+        F.Interaction(inputCols=["a", "features"], outputCol="i"),
     ]
     model = Pipeline(stages=stages).fit(sample)
     with pytest.raises(UnsupportedStagesError) as caught:
         spark_models.mleap.save_model(spark_model=model, sample_input=sample, path=tmp_path / "model")
-    assert [uid for uid, _ in caught.value.stages] == [model.stages[at].uid for at in (0, 2, 3)]
+    assert [uid for uid, _ in caught.value.stages] == [model.stages[at].uid for at in (0, 2, 3, 4)]
     assert not (tmp_path / "model").exists()

@@ -226,7 +226,6 @@ NAMES += ["linear", "bayes", "trees", "clusters", "inner"]
 
 
 NOT_YET = {
-    "categories": "MLeap's Interaction takes the position of a sparse vector's value for its index",
     "linear": "OneVsRest's raw prediction",
     "clusters": "BisectingKMeans is saved in folders of its own, which the writer does not read",
 }

@@ -28,13 +28,13 @@ def jvm_rows(package: Path, frame: Any, outputs: Sequence[str]) -> list[Any]:
 
 
 def plain(value: Any) -> Any:
-    """Spark's value as JSON would show it: vectors dense, NaN as None."""
+    """Spark's value as JSON would show it: vectors dense, what is not finite as None."""
     if hasattr(value, "toArray"):
         return [plain(item) for item in value.toArray()]
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, float):
-        return None if math.isnan(value) else value
+        return value if math.isfinite(value) else None
     return value
 
 

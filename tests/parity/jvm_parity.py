@@ -24,7 +24,9 @@ def jvm_rows(package: Path, frame: Any, outputs: Sequence[str]) -> list[Any]:
     done = subprocess.run(command, input=body, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout)
-    return answer["predictions"] if isinstance(answer, dict) else answer
+    found = answer["predictions"] if isinstance(answer, dict) else answer
+    # A single column comes as its values.
+    return found if len(outputs) > 1 else [{outputs[0]: value} for value in found]
 
 
 def plain(value: Any) -> Any:

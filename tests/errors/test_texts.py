@@ -557,6 +557,7 @@ LONG: list[tuple[E.SparkModelsError, str]] = [
     (E.NoMatchingOutputError("int", PAIRS), "c9: void, … +2 more"),
     (E.AmbiguousBindingError(NAMES, ("a",)), "'c9', … +2 more"),
     (E.AmbiguousBindingError(("a",), NAMES), "'c9', … +2 more"),
+    (E.UnsupportedStagesError(PAIRS), "c9: void; … +2 more"),
 ]
 
 

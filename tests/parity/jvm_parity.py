@@ -24,17 +24,19 @@ def jvm_rows(package: Path, frame: Any, outputs: Sequence[str]) -> list[Any]:
     done = subprocess.run(command, input=body, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout)
-    return answer["predictions"] if isinstance(answer, dict) else answer
+    found = answer["predictions"] if isinstance(answer, dict) else answer
+    # A single column comes as its values.
+    return found if len(outputs) > 1 else [{outputs[0]: value} for value in found]
 
 
 def plain(value: Any) -> Any:
-    """Spark's value as JSON would show it: vectors dense, NaN as None."""
+    """Spark's value as JSON would show it: vectors dense, what is not finite as None."""
     if hasattr(value, "toArray"):
         return [plain(item) for item in value.toArray()]
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, float):
-        return None if math.isnan(value) else value
+        return value if math.isfinite(value) else None
     return value
 
 

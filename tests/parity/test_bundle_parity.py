@@ -230,21 +230,8 @@ NAMES = ["scalers", "vectors", "selectors", "columns", "categories", "words"]
 NAMES += ["linear", "bayes", "trees", "clusters", "recommendation", "one_vs_rest", "inner"]
 
 
-NOT_YET = {
-    "linear": "OneVsRest's raw prediction",
-    "clusters": "BisectingKMeans is saved in folders of its own, which the writer does not read",
-}
-"""Stages that are not the same yet, each in the pipeline of its name."""
-
-
 @pytest.mark.filterwarnings("ignore:Some rows get other answers")
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason=NOT_YET[name], strict=True)) if name in NOT_YET else name
-        for name in NAMES
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_jvm_answers_as_spark(spark: Any, rows: pd.DataFrame, tmp_path: Path, name: str) -> None:
     from pyspark.ml import Pipeline
 

@@ -181,6 +181,7 @@ def test_no_mapping_makes_a_signature_raise_anything_else(form: Any) -> None:
         assert str(error).startswith("[INVALID_")
 
 
+@pytest.mark.filterwarnings("ignore:Data type alias")  # numpy's own word on names of old
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=10) | st.from_regex(r"[<>=|]?[a-zA-Z(\[{,:]{1,6}[0-9]{0,3}[)\]},]?", fullmatch=True))
 def test_no_dtype_makes_a_tensor_raise_anything_else(dtype: str) -> None:

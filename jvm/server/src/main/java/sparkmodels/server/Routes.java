@@ -101,8 +101,9 @@ final class Routes extends Handler.Abstract {
             Future<?> task = pool.submit(() -> score(body, csv, reply));
             ScheduledFuture<?> alarm = clock.schedule(
                     () -> {
-                        task.cancel(true);
+                        // First the answer: the interrupted scorer would give one of its own.
                         reply.fail(HttpError.deadline(options.timeout().toMillis() / 1000.0));
+                        task.cancel(true);
                     },
                     options.timeout().toMillis(),
                     TimeUnit.MILLISECONDS);

@@ -24,13 +24,17 @@ def rows() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def pipeline(spark: Any, rows: pd.DataFrame) -> Any:
-    from pyspark.ml import Pipeline
+def pipeline(spark: Any, rows: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from pyspark.ml import Pipeline, PipelineModel
     from pyspark.ml.classification import LogisticRegression
     from pyspark.ml.feature import VectorAssembler
 
     stages = [VectorAssembler(inputCols=["a", "b"], outputCol="features"), LogisticRegression(labelCol="y")]
-    return Pipeline(stages=stages).fit(spark.createDataFrame(rows))
+    path = str(tmp_path_factory.mktemp("fitted") / "pipeline")
+    Pipeline(stages=stages).fit(spark.createDataFrame(rows)).write().save(path)
+    # Read back it has no training summary: that holds the session, and Spark 4.0 can't send a session to its tasks once
+    # somebody has observed a frame.
+    return PipelineModel.load(path)
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from spark_models.bridge.sql import quoted
 from spark_models.errors import InvalidSchemaError
 from spark_models.schema.datatypes import Array, ColumnType, DataType, Map, Object
 from spark_models.schema.schema import Schema
@@ -47,6 +49,15 @@ ACCEPTS: dict[DataType, tuple[str, ...]] = {
 }
 """`typeof` of the Spark columns that each type takes without loss. Text is parsed for datetime, as ISO 8601 or an
 error, because CSV and JSON sources have nothing else."""
+
+
+def plain_column(name: str, kind: str) -> Any:
+    """The column of that name and `simpleString`, a Spark ML vector as an array of doubles."""
+    if kind != "vector":
+        return F.col(quoted(name))
+    from pyspark.ml.functions import vector_to_array
+
+    return vector_to_array(F.col(quoted(name))).alias(name)
 
 
 def spark_type(kind: ColumnType) -> T.DataType:

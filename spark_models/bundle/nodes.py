@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spark_models.bridge.sql import quoted
 from spark_models.bundle.saved import SavedStages
 from spark_models.bundle.values import RefusedError, Value
 
@@ -103,8 +103,3 @@ class Sample:
             return stated.get("vals"), 2
         labels = stated.get("vals")
         return labels, len(labels) if labels is not None else stated.get("num_vals")
-
-
-def quoted(column: str) -> str:
-    """The name in back quotes."""
-    return "`" + re.sub("`", "``", column) + "`"

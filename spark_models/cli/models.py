@@ -18,6 +18,24 @@ def model_uri(function: Function) -> Function:
     return click.option("-m", "--model-uri", required=True, metavar="URI", help=text)(function)
 
 
+def package_directory(function: Function) -> Function:
+    """The option `-m/--model-uri` of a command that changes a package."""
+    text = "The directory of the package."
+    return click.option("-m", "--model-uri", required=True, metavar="DIR", help=text)(function)
+
+
+def in_this_environment(verb: str) -> Callable[[Function], Function]:
+    """The options of MLflow's commands that say where: there is one place."""
+
+    def options(function: Function) -> Function:
+        where = f"Where to {verb}: local, in this environment."
+        kept = f"{verb.capitalize()} in this environment, as it always does: kept for scripts."
+        choice = click.option("--env-manager", type=click.Choice(["local"]), default="local", help=where)
+        return click.option("--no-conda", is_flag=True, help=kept)(choice(function))
+
+    return options
+
+
 def trust(function: Function) -> Function:
     """The options that say which package may be loaded."""
     allow = "Whether loading may run code that the package carries, as a pickle does. By default it may, unless \
@@ -67,13 +85,7 @@ def models() -> None:
     metavar="ROWS",
     help="How many rows of a CSV, JSON lines or Parquet file the model gets at once; 65536 by default.",
 )
-@click.option("--no-conda", is_flag=True, help="Score in this environment, as it always does: kept for scripts.")
-@click.option(
-    "--env-manager",
-    type=click.Choice(["local"]),
-    default="local",
-    help="Where to score: local, in this environment.",
-)
+@in_this_environment("score")
 @trust
 def predict(**options: Any) -> None:
     """Score the rows of a CSV, JSON or Parquet file.
@@ -152,7 +164,7 @@ def verify(ctx: click.Context, /, model_uri: str, spark: bool | None, tolerance:
 
 
 @models.command(cls=ModelCommand)
-@click.option("-m", "--model-uri", required=True, metavar="DIR", help="The directory of the package.")
+@package_directory
 def update_manifest(model_uri: str) -> None:
     """Write the manifest of a package anew.
 
@@ -244,10 +256,7 @@ def update_manifest(model_uri: str) -> None:
 )
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="The certificate, for HTTPS.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Its key.")
-@click.option("--no-conda", is_flag=True, help="Serve in this environment, as it always does: kept for scripts.")
-@click.option(
-    "--env-manager", type=click.Choice(["local"]), default="local", help="Where to serve: local, in this environment."
-)
+@in_this_environment("serve")
 @trust
 @click.pass_context
 def serve(ctx: click.Context, /, **options: Any) -> None:
@@ -339,7 +348,7 @@ def prepare_env(model_uri: str, env_manager: str) -> None:
 
 
 @models.command(cls=ModelCommand)
-@click.option("-m", "--model-uri", required=True, metavar="DIR", help="The directory of the package.")
+@package_directory
 @click.option("--remove", is_flag=True, help="Take the requirements out; by default they are added, or replaced.")
 @click.argument("requirements", nargs=-1, required=True, metavar="REQUIREMENT…")
 def update_requirements(model_uri: str, remove: bool, requirements: tuple[str, ...]) -> None:

@@ -7,14 +7,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from spark_models.cli.manifest import changeable
 from spark_models.cli.manifest import update as update_manifest
-from spark_models.errors import InvalidArgumentError, UnsupportedUriError, listed
+from spark_models.errors import InvalidArgumentError, listed
 from spark_models.package.environment import Environment, build_environment
 from spark_models.package.layout import CONDA, CONSTRAINTS, REQUIREMENTS
-from spark_models.package.reader import open_package
 from spark_models.package.requirements import parse_requirements, project_of
 from spark_models.package.yaml_file import dump_yaml
-from spark_models.store.uris import uri_scheme
 
 
 def update(uri: str, given: tuple[str, ...], remove: bool) -> str:
@@ -25,9 +24,7 @@ def update(uri: str, given: tuple[str, ...], remove: bool) -> str:
         InvalidArgumentError: [INVALID_ARGUMENT] what is to be removed is not there.
         UnsupportedUriError: [UNSUPPORTED_URI] the URI is of no directory of this host.
     """
-    if uri_scheme(uri) not in ("", "file", "runs"):
-        raise UnsupportedUriError(uri, "give the directory of the package: that of another host can't be changed")
-    root = open_package(uri).root
+    root = changeable(uri).root
     changes = parse_requirements(given, source="arguments").lines
     named = {project_of(line): line for line in changes}
     before = parse_requirements(root / REQUIREMENTS, source=str(root))

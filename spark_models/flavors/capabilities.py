@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import warnings
+from collections.abc import Mapping
+from typing import Any
 
 from spark_models.flavors.base import Capabilities
 from spark_models.flavors.registry import loader_module_name
 from spark_models.package.layout import PYFUNC
 from spark_models.package.mlmodel import Model
+
+
+def takes_matrix(conf: Mapping[str, Any], method: str | None) -> bool:
+    """Whether the method gives the same for the bare matrix of its columns, as was proved when the model was saved."""
+    return bool(conf.get("matrix_input")) and method in (None, conf.get("predict_fn"))
+
+
+def ignore_lost_names() -> None:
+    """Silences what scikit-learn would say of each batch without names: it was proved that they don't matter."""
+    warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
 
 
 def split_invariant(model: Model) -> bool:

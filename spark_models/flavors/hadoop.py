@@ -10,15 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from spark_models.bridge.sql import is_connect
 from spark_models.errors import InvalidArgumentError
 
 DEFAULT = "/tmp/spark-models"  # noqa: S108 - a path on the cluster; each use makes a new random folder
 """Where a session that does not share this host's disk keeps files for a while, in its default file system."""
-
-
-def is_connect(spark: Any) -> bool:
-    """Whether the session is a client of a Spark Connect server."""
-    return not hasattr(spark, "_jsc")
 
 
 def shares_disk(spark: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spark_models.bridge.sql import quoted
 from spark_models.errors import InvalidArgumentError, InvalidModelError, MissingExtraError
 from spark_models.flavors import mleap
 from spark_models.flavors.base import Capabilities, add_example
@@ -144,7 +145,7 @@ class SparkPredictor:
             raise InvalidArgumentError(f"The spark flavor scores a DataFrame, not {type(data).__name__}")
         frame = data.reset_index(drop=True).rename(columns=str)
         frame[ROW] = np.arange(len(frame))
-        wanted = (PREDICTION,) if self.columns is None else self.columns
+        wanted = self.columns or (PREDICTION,)
         scored = self.model.transform(get_session().createDataFrame(frame))
         rows = scored.select(*outputs(scored, wanted), ROW).toPandas().sort_values(ROW)
         if len(rows) != len(frame):
@@ -155,18 +156,12 @@ class SparkPredictor:
 
 def outputs(scored: Any, wanted: Sequence[str]) -> list[Any]:
     """The wanted columns of a scored DataFrame, vectors as arrays of doubles."""
-    from pyspark.ml.functions import vector_to_array
-    from pyspark.sql import functions as F
+    from spark_models.bridge.spark import plain_column
 
     missing = [name for name in wanted if name not in scored.columns]
     if missing != []:
         raise InvalidModelError(FLAVOR, f"one without the columns {missing}", "a pipeline that gives them")
-    columns = []
-    for name in wanted:
-        column = F.col("`" + name.replace("`", "``") + "`")
-        kind = scored.schema[name].dataType.simpleString()
-        columns.append(vector_to_array(column).alias(name) if kind == "vector" else column)
-    return columns
+    return [plain_column(name, scored.schema[name].dataType.simpleString()) for name in wanted]
 
 
 def output_columns(model: Model) -> tuple[str, ...] | None:
@@ -176,17 +171,16 @@ def output_columns(model: Model) -> tuple[str, ...] | None:
     return None if not names or not all(isinstance(name, str) for name in names) else tuple(names)
 
 
-def transform_frame(package: Package, df: Any, output: str) -> Any:
-    """`df` with the pipeline's output columns added by its own transform: no UDF, no Python worker."""
-    names = output_columns(package.model) or (PREDICTION,)
-    added = [output] if len(names) == 1 else [f"{output}_{name}" for name in names]
-    clashes = [name for name in added if name in df.columns]
-    if clashes != []:
-        raise InvalidArgumentError(f"The DataFrame has columns {clashes} already", "choose another output=")
+def answers(model: Model) -> tuple[str, ...]:
+    """The columns that a package's pipeline is asked for: the signature's outputs, else the prediction."""
+    return output_columns(model) or (PREDICTION,)
+
+
+def transform_frame(package: Package, df: Any, added: Mapping[str, str]) -> Any:
+    """`df` with the pipeline's columns `added`, by their new names, from its own transform: no Python worker."""
     scored = _load(package.path(package.flavor(FLAVOR).get("model_data"))).transform(df)
-    kept = ["`" + name.replace("`", "``") + "`" for name in df.columns]
-    made = [column.alias(name) for column, name in zip(outputs(scored, names), added, strict=True)]
-    return scored.select(*kept, *made)
+    made = [column.alias(name) for column, name in zip(outputs(scored, list(added)), added.values(), strict=True)]
+    return scored.select(*map(quoted, df.columns), *made)
 
 
 def as_pipeline(spark_model: Any) -> Any:

@@ -63,6 +63,10 @@ class Schema:
         """The tensors, in order; empty for a column schema."""
         return tuple(spec for spec in self._specs if isinstance(spec, TensorSpec))
 
+    def has_fixed_axis(self) -> bool:
+        """Whether a tensor has no first axis of any length, so that its rows can't be cut or put together."""
+        return any(spec.shape[:1] != (-1,) for spec in self.tensors)
+
     def is_tensor_spec(self) -> bool:
         """Whether the schema is of tensors."""
         return len(self._specs) > 0 and isinstance(self._specs[0], TensorSpec)

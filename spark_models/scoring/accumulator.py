@@ -6,6 +6,7 @@ from typing import Any
 
 from pyspark.accumulators import AccumulatorParam
 
+from spark_models.bridge.sql import is_connect
 from spark_models.scoring.stats import ScoreStats
 
 
@@ -23,6 +24,6 @@ class StatsParam(AccumulatorParam[ScoreStats]):
 
 def stats_accumulator(spark: Any) -> Any:
     """A new accumulator of the session's SparkContext; None with Spark Connect, which has none."""
-    if not hasattr(spark, "_sc"):
+    if is_connect(spark):
         return None
     return spark.sparkContext.accumulator(ScoreStats(), StatsParam())

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from spark_models.bind.columns import bind_columns
 from spark_models.bridge.spark import ACCEPTS, spark_type
+from spark_models.bridge.sql import quoted
 from spark_models.errors import (
     AmbiguousBindingError,
     ColumnCountError,
@@ -182,15 +183,6 @@ def _advice(spec: Spec) -> str:
     if isinstance(spec, ColSpec) and isinstance(spec.type, DataType) and spec.type.is_numeric:
         return f"cast it yourself if no value is lost: col.cast('{spark_type(spec.type).simpleString()}')"
     return ""
-
-
-def quoted(name: object) -> str:
-    """A column name as Spark's parser takes it whole, dots and all.
-
-    >>> quoted("a.b")
-    '`a.b`'
-    """
-    return "`" + str(name).replace("`", "``") + "`"
 
 
 def column_name(column: Any) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spark_models.bridge.sql import is_connect
 from spark_models.errors import ShipError, UnsafeCacheError
 from spark_models.package.layout import MANIFEST
 from spark_models.package.manifest import (
@@ -90,21 +91,21 @@ def place(spark: Any, package: Package, expected_hash: str | None = None) -> Pac
 
 def is_local(spark: Any) -> bool:
     """Whether the workers are on the driver's host and in its file system: a classic session of master local."""
-    context = getattr(spark, "_jsc", None) if not hasattr(spark, "_sc") else spark._sc
-    return context is not None and str(context.master).startswith("local") and "cluster" not in str(context.master)
+    master = "" if is_connect(spark) else str(spark._sc.master)
+    return master.startswith("local") and "cluster" not in master
 
 
 def add_archive(spark: Any, root: Path, content_hash: str) -> str:
     """Adds a directory, and this toolkit in the driver's version, to the application; gives the archive's name."""
-    is_connect = not hasattr(spark, "_sc")
-    application = str(spark.session_id) if is_connect else str(spark.sparkContext.applicationId)
+    connect = is_connect(spark)
+    application = str(spark.session_id) if connect else str(spark.sparkContext.applicationId)
     if (application, TOOLKIT) not in _added:
         toolkit = pack(TOOLKIT_ROOT, scratch_directory("ship") / "spark-models-toolkit.zip", f"{TOOLKIT}/")
-        spark.addArtifacts(str(toolkit), pyfile=True) if is_connect else spark.sparkContext.addPyFile(str(toolkit))
+        spark.addArtifacts(str(toolkit), pyfile=True) if connect else spark.sparkContext.addPyFile(str(toolkit))
         _added[(application, TOOLKIT)] = toolkit.name
     if (application, content_hash) not in _added:
         archive = pack(root, scratch_directory("ship") / f"spark-models-{content_hash}.zip")
-        spark.addArtifacts(str(archive), file=True) if is_connect else spark.sparkContext.addFile(str(archive))
+        spark.addArtifacts(str(archive), file=True) if connect else spark.sparkContext.addFile(str(archive))
         _added[(application, content_hash)] = archive.name
     return _added[(application, content_hash)]
 

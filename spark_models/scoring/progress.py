@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
+from spark_models.bridge.sql import is_connect
+
 INTERVAL = 0.2
 """Seconds between two looks at Spark; each costs a few calls into the JVM."""
 
@@ -112,7 +114,7 @@ class JobWatch:
     @staticmethod
     def of(spark: Any) -> JobWatch | None:
         """The watch of a session; None with Spark Connect, which has no status tracker."""
-        return JobWatch(spark.sparkContext.statusTracker()) if hasattr(spark, "_sc") else None
+        return None if is_connect(spark) else JobWatch(spark.sparkContext.statusTracker())
 
     def look(self) -> Tasks:
         """The counts as they are now. Of a job that has ended only what was done counts: stages may be skipped."""

@@ -6,10 +6,10 @@ import gc
 import logging
 import threading
 import time
-import warnings
 from collections import OrderedDict
 from pathlib import Path
 
+from spark_models.flavors.capabilities import ignore_lost_names
 from spark_models.package.reader import open_package
 from spark_models.pyfunc.loading import PyFuncModel, load_predictor
 from spark_models.scoring import clock
@@ -55,8 +55,7 @@ def _load(ref: PackageRef) -> PyFuncModel:
     package = open_package(root)
     model = PyFuncModel(load_predictor(root), package.model, str(root))
     if package.pyfunc.get("matrix_input"):
-        # It was proved when the model was saved that names change nothing; scikit-learn would say so for every batch.
-        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        ignore_lost_names()
     seconds = time.perf_counter() - began
     clock.loaded(seconds)
     _log.info("loaded package %s in %.2f s", ref.content_hash[:12], seconds)

@@ -9,6 +9,8 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from spark_models.bind.columns import bind_columns
+from spark_models.bridge.spark import plain_column
+from spark_models.bridge.sql import quoted
 from spark_models.errors import (
     ColumnTypeError,
     InputError,
@@ -23,7 +25,7 @@ from spark_models.package.reader import Package, open_package
 from spark_models.schema.datatypes import Array, DataType
 from spark_models.schema.schema import Schema
 from spark_models.schema.specs import Spec, TensorSpec
-from spark_models.scoring.arguments import accepted_types, quoted
+from spark_models.scoring.arguments import accepted_types
 from spark_models.scoring.envelope import ERROR_CODE, ERROR_COLUMN, value_fields
 from spark_models.scoring.mapping import map_scored
 from spark_models.scoring.observe import StatsObservation
@@ -91,9 +93,7 @@ def score(
     if transport == MAP:
         udf = replace(udf, transport=MAP)
     added = _output_columns(udf, output, on_error)
-    clashes = [name for name in added if name in df.columns]
-    if clashes != []:
-        raise InvalidArgumentError(f"The DataFrame has columns {clashes} already", "choose another output=")
+    _require_free(df, added)
     bound, found = _inputs(df, udf.schema, columns)
     kept = [F.col(quoted(name)) for name in df.columns]
     enveloped = on_error == QUARANTINE or stats is not None
@@ -129,7 +129,17 @@ def _transformed(package: Package, df: Any, output: str, columns: list[str] | No
     schema = package.model.get_input_schema()
     if schema is not None and len(schema) > 0:
         _inputs(df, schema, columns)
-    return spark_flavor.transform_frame(package, df, output)
+    names = spark_flavor.answers(package.model)
+    added = [output] if len(names) == 1 else [f"{output}_{name}" for name in names]
+    _require_free(df, added)
+    return spark_flavor.transform_frame(package, df, dict(zip(names, added, strict=True)))
+
+
+def _require_free(df: Any, added: list[str]) -> None:
+    """Raises InvalidArgumentError [INVALID_ARGUMENT] where the DataFrame has a column of a name that is to be added."""
+    clashes = [name for name in added if name in df.columns]
+    if clashes != []:
+        raise InvalidArgumentError(f"The DataFrame has columns {clashes} already", "choose another output=")
 
 
 def _output_columns(udf: ScoringUdf, output: str, on_error: str) -> list[str]:
@@ -146,7 +156,7 @@ def _inputs(df: Any, schema: Schema | None, columns: list[str] | None) -> tuple[
     if unknown != []:
         raise InvalidArgumentError(f"The DataFrame has no columns {listed(unknown)}", renames(unknown, list(types)))
     if schema is None:
-        return [F.struct(*[_plain(name, types[name].simpleString()) for name in given])], [0]
+        return [F.struct(*[plain_column(name, types[name].simpleString()) for name in given])], [0]
     positions = bind_columns(given, schema)
     inputs: list[Any] = []
     found: list[object] = []
@@ -169,21 +179,12 @@ def _inputs(df: Any, schema: Schema | None, columns: list[str] | None) -> tuple[
 def _input(name: str, kind: str, spec: Spec) -> Any:
     """The column as the input of a spec; a Spark ML vector as an array where the spec takes one."""
     if kind == "vector" and _takes_array(spec):
-        return _plain(name, kind)
+        return plain_column(name, kind)
     accepted = accepted_types(spec)
     simple = "string" if kind.startswith(("char(", "varchar(")) else kind
     if kind == "vector" or (accepted != () and simple not in accepted):
         raise ColumnTypeError(name, simple, repr(spec.type))
     return F.col(quoted(name))
-
-
-def _plain(name: str, kind: str) -> Any:
-    """The column of that name, a Spark ML vector as an array of doubles."""
-    if kind != "vector":
-        return F.col(quoted(name))
-    from pyspark.ml.functions import vector_to_array
-
-    return vector_to_array(F.col(quoted(name))).alias(name)
 
 
 def _takes_array(spec: Spec) -> bool:

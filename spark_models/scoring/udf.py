@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from spark_models.coerce.result_type import ResultType, parse_result_type, signature_result_type
 from spark_models.errors import InvalidArgumentError, NoSparkSessionError
+from spark_models.flavors.capabilities import takes_matrix
 from spark_models.package.audit import refuse_code
 from spark_models.package.reader import Package, open_package
 from spark_models.pyfunc.loading import bind_params
@@ -92,7 +93,7 @@ def spark_udf(
         accumulator=stats_accumulator(session),
         environment=environment,
     )
-    matrix = bool(conf.get("matrix_input", False)) and method in (None, conf.get("predict_fn"))
+    matrix = takes_matrix(conf, method)
     return ScoringUdf(scorer, str(uri), _inputs(package), matrix, choose_transport(transport))
 
 
@@ -199,7 +200,7 @@ def _check_options(on_error: str, batch_rows: int | None, batch_bytes: int | Non
 def is_split_invariant(package: Package) -> bool:
     """Whether the package declares that scoring a+b equals scoring a then b, so that a failing batch can be halved."""
     inputs = package.model.get_input_schema()
-    fixed = inputs is not None and any(spec.shape != () and spec.shape[0] != -1 for spec in inputs.tensors)
+    fixed = inputs is not None and inputs.has_fixed_axis()
     return bool(package.pyfunc.get("split_invariant", False)) and not fixed
 
 

@@ -13,9 +13,7 @@ from spark_models.schema.schema import Schema
 
 def may_batch(schema: Schema | None) -> bool:
     """Whether rows of several requests may be put together: no tensor's first axis is fixed."""
-    if schema is None or len(schema) == 0:
-        return False
-    return all(len(spec.shape) > 0 and spec.shape[0] < 0 for spec in schema.tensors)
+    return schema is not None and len(schema) > 0 and not schema.has_fixed_axis()
 
 
 def combined(inputs: Sequence[Any]) -> Any:

@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 from spark_models.bind.enforce import Enforcer, as_frame
 from spark_models.errors import InvalidArgumentError, JsonBodyError, UnsupportedInputError
 from spark_models.schema.schema import Schema
-from spark_models.schema.specs import TensorSpec
 from spark_models.serve.body import TENSOR_FORMS, Table, parse_json, records_table
 from spark_models.serve.csv_table import csv_tables
 from spark_models.serve.payload import PayloadBinder
@@ -71,7 +70,7 @@ def read_batches(
         InputError: the data can't be read, does not fit, or holds tensors and no table.
         InvalidArgumentError: [INVALID_ARGUMENT] the content type is unknown.
     """
-    size = rows if schema is not None and len(schema) > 0 and not _has_fixed_axis(schema) else None
+    size = rows if schema is not None and len(schema) > 0 and not schema.has_fixed_axis() else None
     if content_type == "csv":
         yield from map(PayloadBinder(schema, place), csv_tables(_opener(source), schema, size))
     elif content_type == "jsonl":
@@ -84,14 +83,10 @@ def read_batches(
             raise JsonBodyError("a file holds rows, and no 'params' of a call", "$.params")
         yield PayloadBinder(schema, place)(body.data)
     elif content_type == "parquet":
-        typed = schema is None or not _has_fixed_axis(schema)
+        typed = schema is None or not schema.has_fixed_axis()
         yield from _parquet_batches(source, schema, rows if typed else None, place)
     else:
         raise InvalidArgumentError(f"The content type {content_type!r} is unknown", f"use one of {list(CONTENT_TYPES)}")
-
-
-def _has_fixed_axis(schema: Schema) -> bool:
-    return any(isinstance(spec, TensorSpec) and spec.shape[:1] != (-1,) for spec in schema)
 
 
 def _content(source: Source) -> bytes:

@@ -153,7 +153,7 @@ def spark_answers(
     The rows are spread over the session's cores: a model whose answers depend on the batch is found out. The session's
     time zone is UTC meanwhile, so that an instant's wall clock is what the model sees locally.
     """
-    from spark_models.scoring.arguments import quoted
+    from spark_models.bridge.sql import quoted
     from spark_models.scoring.score import score
     from spark_models.scoring.session import session_or_local
 

@@ -140,7 +140,7 @@ class App:
         self._routes: dict[str, dict[str, Handler]] = {
             "/invocations": {"POST": self._invocations},
             "/ping": {"GET": self._ping},
-            "/health": {"GET": self._health},
+            "/health": {"GET": self._ping},
             "/version": {"GET": self._version},
             "/metrics": {"GET": self._metrics},
             "/openapi.json": {"GET": self._openapi},
@@ -168,11 +168,7 @@ class App:
             answer = await self._answer(request)
         except RequestError as error:
             answer = self.dataplane.failure(error)
-            extra = _refusal_headers(error)
-        except (BodyTooLargeError, QueueFullError, NotReadyError) as error:
-            answer = self.dataplane.failure(error)
-        except asyncio.CancelledError:
-            raise
+            extra = self._refusal_headers(request, error)
         except Exception as error:  # noqa: BLE001 - whatever happens is an answer
             answer = self.dataplane.failure(error)
         if request.path == "/invocations" or request.path.startswith("/v2/models"):
@@ -222,6 +218,13 @@ class App:
             raise RequestError("UNAUTHORIZED", 401, "The bearer token is missing or wrong")
         return await handler(request)
 
+    def _refusal_headers(self, request: Request, error: RequestError) -> Headers:
+        if error.http_status == 401:
+            return [(b"www-authenticate", b"Bearer")]
+        if error.http_status == 405:
+            return [(b"allow", ", ".join(self._routes[request.path]).encode())]
+        return []
+
     def hold(self, size: int) -> None:
         """Counts bytes of bodies that are being read.
 
@@ -266,16 +269,13 @@ class App:
         body = await request.body()
         return await self.engine.submit(lambda: self.dataplane.read(body, content_type, accept))
 
-    def _ready(self) -> bool:
-        return self.engine.closed == "" and not self.draining
+    def _require_ready(self) -> None:
+        if self.engine.closed != "" or self.draining:
+            raise NotReadyError(self.engine.closed or "it ends")
 
     async def _ping(self, request: Request) -> Answer:
-        if not self._ready():
-            raise NotReadyError(self.engine.closed or "it ends")
+        self._require_ready()
         return Answer(b"\n", "text/plain")
-
-    async def _health(self, request: Request) -> Answer:
-        return await self._ping(request)
 
     async def _version(self, request: Request) -> Answer:
         model = self.dataplane.model.metadata
@@ -307,8 +307,7 @@ class App:
         return Answer(dumps({"live": True}))
 
     async def _v2_ready(self, request: Request) -> Answer:
-        if not self._ready():
-            raise NotReadyError(self.engine.closed or "it ends")
+        self._require_ready()
         return Answer(dumps({"name": self.name, "ready": True}))
 
     async def _v2_model(self, request: Request) -> Answer:
@@ -336,14 +335,6 @@ def _model_name(dataplane: DataPlane) -> str:
     """The name by which the inference protocol calls the model: the last part of its URI."""
     name = dataplane.model.uri.rstrip("/").rpartition("/")[2]
     return "".join(char if char.isalnum() or char in "-_." else "-" for char in name) or "model"
-
-
-def _refusal_headers(error: RequestError) -> Headers:
-    if error.http_status == 401:
-        return [(b"www-authenticate", b"Bearer")]
-    if error.http_status == 405:
-        return [(b"allow", error.problem.removeprefix("The route takes only ").encode())]
-    return []
 
 
 def _is_address(name: str) -> bool:

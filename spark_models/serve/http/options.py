@@ -1,4 +1,4 @@
-"""What a server is started with. A worker process gets it as JSON on its standard input."""
+"""What a server is started with, which a worker process gets as JSON on its standard input, and what it says back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from typing import Any
 from spark_models.errors import InvalidArgumentError
 
 MEGABYTE = 1024 * 1024
+
+READY, ALIVE, RETIRES = b"r", b".", b"x"
+"""What a worker says to its keeper: it serves, its loop turns, it will end and needs a successor."""
+
+CANNOT_START = 3
+"""A worker's exit code where the model can't be loaded."""
 
 _UNITS = {"": 1, "k": 1024, "m": MEGABYTE, "g": 1024 * MEGABYTE}
 

@@ -23,10 +23,8 @@ from typing import IO
 
 from spark_models.errors import InvalidArgumentError
 from spark_models.serve.http.metrics import shared_file
-from spark_models.serve.http.options import ServerOptions
+from spark_models.serve.http.options import CANNOT_START, READY, RETIRES, ServerOptions
 
-READY, RETIRES = b"r", b"x"
-CANNOT_START = 3
 LONGEST_PAUSE = 30.0
 """The longest pause before a worker that ended at once is started again."""
 

@@ -14,29 +14,27 @@ import socket
 import sys
 import time
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
 
 from spark_models.errors import SparkModelsError
-from spark_models.flavors.capabilities import split_invariant
+from spark_models.flavors.capabilities import ignore_lost_names, split_invariant, takes_matrix
 from spark_models.package.layout import PYFUNC
 from spark_models.pyfunc.loading import load_model
 from spark_models.serve.dataplane import DataPlane
 from spark_models.serve.http.app import App, make_app
 from spark_models.serve.http.metrics import Metrics
-from spark_models.serve.http.options import ServerOptions
+from spark_models.serve.http.options import ALIVE, CANNOT_START, READY, RETIRES, ServerOptions
 from spark_models.serve.http.protocol import BoundedProtocol
-
-READY, ALIVE, RETIRES = b"r", b".", b"x"
-"""What a worker says: it serves, its loop turns, it will end and needs a successor."""
 
 TICK = 0.25
 LINGER = 0.5
 """How long a worker that ends waits for clients to close connections that they keep."""
 
-CANNOT_START, HUNG = 3, 70
-"""Exit codes: the model can't be loaded; the model hangs."""
+HUNG = 70
+"""The exit code where the model hangs."""
 
 
 class Worker(uvicorn.Server):
@@ -124,9 +122,8 @@ def main() -> None:
         said = str(error) if isinstance(error, SparkModelsError) else f"Error: {type(error).__name__}: {error}"
         print(said, file=sys.stderr)  # noqa: T201 - the command's own message
         sys.exit(CANNOT_START)
-    batched = split_invariant(dataplane.model.metadata)
-    if not batched:
-        options = ServerOptions.from_json(json.dumps({**json.loads(options.to_json()), "batch_rows": 1}))
+    if not split_invariant(dataplane.model.metadata):
+        options = replace(options, batch_rows=1)
     app = make_app(dataplane, options, Metrics(setup["metrics"], setup["worker"], options.workers))
     config = uvicorn.Config(
         app,
@@ -162,10 +159,9 @@ def _dataplane(options: ServerOptions) -> DataPlane:
     for message in dict.fromkeys(str(item.message) for item in caught if item.category is UserWarning):
         print(f"Warning: {message}", file=sys.stderr)  # noqa: T201 - as above
     conf = model.metadata.flavors.get(PYFUNC, {})
-    matrix = bool(conf.get("matrix_input")) and options.method in (None, conf.get("predict_fn"))
+    matrix = takes_matrix(conf, options.method)
     if matrix:
-        # It was proved when the model was saved that names change nothing; scikit-learn would say so for every batch.
-        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        ignore_lost_names()
     return DataPlane(model, wrap=options.wrap, debug=options.debug, matrix=matrix)
 
 

@@ -16,13 +16,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
-import sparkmodels.errors.InputException;
 import sparkmodels.errors.ModelException;
 import sparkmodels.errors.Names;
 import sparkmodels.errors.RowException;
 import sparkmodels.packages.ColumnSpec;
 import sparkmodels.packages.ModelPackage;
 import sparkmodels.packages.Signature;
+import sparkmodels.scoring.Binding;
 import sparkmodels.scoring.Field;
 import sparkmodels.scoring.Scorer;
 import sparkmodels.scoring.SignatureType;
@@ -87,14 +87,7 @@ final class OnnxScorer implements Scorer {
         this.declared = other.declared;
         this.available = other.available;
         this.outputs = wanted.stream()
-                .map(name -> available.stream()
-                        .filter(field -> field.name().equals(name))
-                        .findFirst()
-                        .orElseThrow(() -> new InputException(
-                                "MISSING_COLUMNS",
-                                "The model gives no column '" + name + "'",
-                                place,
-                                "choose from " + Names.listed(names(available)))))
+                .map(name -> Binding.output(available, name, place))
                 .toList();
         this.asked = names(outputs);
     }
@@ -121,12 +114,7 @@ final class OnnxScorer implements Scorer {
 
     @Override
     public Object[] scoreRow(Object[] row) {
-        if (row.length != inputs.size()) {
-            throw new InputException(
-                    "COLUMN_COUNT",
-                    "A row has %d values where %d are needed".formatted(row.length, inputs.size()),
-                    "a row for " + place);
-        }
+        Binding.requireLength(row, inputs.size(), place);
         Object[] checked = checked(row);
         Map<String, OnnxTensor> tensors = new LinkedHashMap<>();
         try {

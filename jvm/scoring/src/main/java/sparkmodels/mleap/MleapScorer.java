@@ -20,13 +20,13 @@ import ml.combust.mleap.tensor.Tensor;
 import scala.Option;
 import scala.collection.JavaConverters;
 import scala.collection.mutable.WrappedArray$;
-import sparkmodels.errors.InputException;
 import sparkmodels.errors.ModelException;
 import sparkmodels.errors.Names;
 import sparkmodels.errors.RowException;
 import sparkmodels.packages.ColumnSpec;
 import sparkmodels.packages.ModelPackage;
 import sparkmodels.packages.Signature;
+import sparkmodels.scoring.Binding;
 import sparkmodels.scoring.Field;
 import sparkmodels.scoring.Scorer;
 
@@ -122,12 +122,7 @@ final class MleapScorer implements Scorer {
 
     @Override
     public Object[] scoreRow(Object[] row) {
-        if (row.length != converters.length) {
-            throw new InputException(
-                    "COLUMN_COUNT",
-                    "A row has %d values where %d are needed".formatted(row.length, converters.length),
-                    "a row for " + place);
-        }
+        Binding.requireLength(row, converters.length, place);
         Object[] values = new Object[width];
         for (int at = 0; at < row.length; at++) {
             Object value = converters[at].convert(row[at]);
@@ -279,16 +274,7 @@ final class MleapScorer implements Scorer {
     }
 
     private Field output(String name) {
-        return available.stream()
-                .filter(field -> field.name().equals(name))
-                .findFirst()
-                .orElseThrow(() -> new InputException(
-                        "MISSING_COLUMNS",
-                        "The model gives no column '" + name + "'",
-                        place,
-                        "choose from "
-                                + Names.listed(
-                                        available.stream().map(Field::name).toList())));
+        return Binding.output(available, name, place);
     }
 
     private int[] positions(List<String> names) {

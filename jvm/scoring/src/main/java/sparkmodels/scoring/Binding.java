@@ -8,8 +8,8 @@ import java.util.stream.Collectors;
 import sparkmodels.errors.InputException;
 import sparkmodels.errors.Names;
 
-/** Which given column is which input. */
-final class Binding {
+/** Which given column is which input, and which output is asked for. */
+public final class Binding {
     private Binding() {}
 
     /**
@@ -58,6 +58,38 @@ final class Binding {
                     hint);
         }
         return positions;
+    }
+
+    /**
+     * Refuses a row of another length than the inputs.
+     *
+     * @throws InputException [COLUMN_COUNT] it has more or fewer values
+     */
+    public static void requireLength(Object[] row, int length, String place) {
+        if (row.length != length) {
+            throw new InputException(
+                    "COLUMN_COUNT",
+                    "A row has %d values where %d are needed".formatted(row.length, length),
+                    "a row for " + place);
+        }
+    }
+
+    /**
+     * The column of that name among those that the model can give.
+     *
+     * @throws InputException [MISSING_COLUMNS] there is none
+     */
+    public static Field output(List<Field> available, String name, String place) {
+        return available.stream()
+                .filter(field -> field.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new InputException(
+                        "MISSING_COLUMNS",
+                        "The model gives no column '" + name + "'",
+                        place,
+                        "choose from "
+                                + Names.listed(
+                                        available.stream().map(Field::name).toList())));
     }
 
     static Object[] pick(List<Object> row, int[] positions) {

@@ -32,15 +32,13 @@ final class BadBundleTest {
 
     @Test
     void otherFormat() throws IOException {
-        Path file = Packages.small(root).resolve("mleap/model/bundle.json");
-        Files.writeString(file, Files.readString(file).replace("\"json\"", "\"protobuf\""));
+        Path file = changed("mleap/model/bundle.json", "\"json\"", "\"protobuf\"");
         assertError("INVALID_BUNDLE", file);
     }
 
     @Test
     void unknownOp() throws IOException {
-        Path file = Packages.small(root).resolve("mleap/model/root/features.node/model.json");
-        Files.writeString(file, Files.readString(file).replace("vector_assembler", "vector_dissembler"));
+        Path file = changed("mleap/model/root/features.node/model.json", "vector_assembler", "vector_dissembler");
         assertTrue(assertError("UNKNOWN_OP", file).getMessage().contains("'vector_dissembler'"));
     }
 
@@ -53,15 +51,13 @@ final class BadBundleTest {
 
     @Test
     void nodesThatLeadOut() throws IOException {
-        Path file = Packages.small(root).resolve("mleap/model/root/model.json");
-        Files.writeString(file, Files.readString(file).replace("\"features\"", "\"../../features\""));
+        Path file = changed("mleap/model/root/model.json", "\"features\"", "\"../../features\"");
         assertError("INVALID_BUNDLE", file);
     }
 
     @Test
     void missingAttribute() throws IOException {
-        Path file = Packages.small(root).resolve("mleap/model/root/model.node/model.json");
-        Files.writeString(file, Files.readString(file).replace("\"coefficients\"", "\"coefs\""));
+        changed("mleap/model/root/model.node/model.json", "\"coefficients\"", "\"coefs\"");
         assertError("INVALID_BUNDLE", root.resolve("mleap/model"));
     }
 
@@ -114,6 +110,13 @@ final class BadBundleTest {
             zip.putNextEntry(new ZipEntry("../../../evil"));
         }
         assertError("UNSAFE_ARCHIVE", root.resolve("mleap/model"));
+    }
+
+    /** A file of a whole package, after a text in it was replaced. */
+    private Path changed(String file, String text, String other) throws IOException {
+        Path path = Packages.small(root).resolve(file);
+        Files.writeString(path, Files.readString(path).replace(text, other));
+        return path;
     }
 
     private ModelException assertError(String code, Path place) {

@@ -3,7 +3,6 @@ package sparkmodels.cli;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 import sparkmodels.packages.ModelPackage;
-import sparkmodels.scoring.Scorer;
 
 /** The package that a command works on. */
 final class ModelOption {
@@ -26,9 +25,5 @@ final class ModelOption {
             return model.verified(expectedHash);
         }
         return unverified ? model : model.verified();
-    }
-
-    Scorer scorer(ModelPackage model) {
-        return Scorer.load(model);
     }
 }

@@ -59,7 +59,7 @@ final class Predict implements Callable<Integer> {
         String text =
                 input == null ? new String(System.in.readAllBytes(), StandardCharsets.UTF_8) : Files.readString(input);
         ModelPackage opened = model.open();
-        try (Scorer all = model.scorer(opened)) {
+        try (Scorer all = Scorer.load(opened)) {
             Scorer scorer = outputs == null ? all : all.withOutputs(outputs);
             Body body = form == Form.csv ? Body.csv(text, scorer.inputs()) : Body.json(text);
             Table scored = scorer.scoreTable(body.table()).orThrow();

@@ -58,7 +58,7 @@ final class Serve implements Callable<Integer> {
         int threads = workers > 0 ? workers : ServerOptions.DEFAULT.threads();
         ServerOptions options = new ServerOptions(
                 host, port, threads, queue, maxBody, Duration.ofSeconds(timeout), wrap, debug, allowedHosts);
-        try (Scorer scorer = model.scorer(opened)) {
+        try (Scorer scorer = Scorer.load(opened)) {
             ScoringServer server = new ScoringServer(scorer, opened, options);
             server.start();
             Runtime.getRuntime().addShutdownHook(new Thread(server::stop));

@@ -37,8 +37,8 @@ check: lint types imports ## what needs no Spark: lint, types, import rules, uni
 test: ## check, then the tests on Spark (without Java: skipped, or a failure where CI=true); no slow tests
 	@scripts/java || [ "$${CI:-}" != true ]
 	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory jvm # before the tests that compare the JVM's answers with Spark's
 	$(PYTEST) -m "spark and not slow"
-	@$(MAKE) --no-print-directory jvm
 
 jvm: ## the Java companion: compiled and tested, and its fat jar (without a JDK: skipped, or a failure where CI=true)
 	@if $${JAVA_HOME:+$$JAVA_HOME/bin/}javac -version >/dev/null 2>&1; then \

@@ -22,7 +22,7 @@ lazy val javaModule = Seq(
   // classfile: Scala's classes carry annotations that javac can't read.
   Compile / compile / javacOptions ++= Seq("--release", "17", "-Xlint:all,-classfile", "-Werror", "-encoding", "UTF-8"),
   Test / compile / javacOptions ++= Seq("--release", "17", "-Xlint:all,-classfile", "-Werror", "-encoding", "UTF-8"),
-  Compile / doc / javacOptions := Seq("-Xdoclint:all,-missing", "-quiet", "-encoding", "UTF-8"),
+  Compile / doc / javacOptions := Seq("-Xdoclint:all,-missing", "-Werror", "-quiet", "-encoding", "UTF-8"),
   libraryDependencies ++= Seq(
     "com.github.sbt.junit" % "jupiter-interface" % JupiterKeys.jupiterVersion.value % Test,
     "org.junit.jupiter" % "junit-jupiter-params" % "5.11.3" % Test
@@ -68,6 +68,12 @@ lazy val server = (project in file("jvm/server"))
     description := "The REST server and the command line; its fat jar holds everything",
     libraryDependencies ++= Seq(jetty, picocli, logging % Runtime),
     Compile / mainClass := Some("sparkmodels.cli.Main"),
+    // The page to try a model is the Python server's.
+    Compile / resourceGenerators += Def.task {
+      val page = (Compile / resourceManaged).value / "sparkmodels" / "server" / "page.html"
+      IO.copyFile((ThisBuild / baseDirectory).value / "spark_models" / "serve" / "page.html", page)
+      Seq(page)
+    }.taskValue,
     Compile / packageBin / packageOptions += Package.ManifestAttributes("Implementation-Version" -> version.value),
     assembly / mainClass := Some("sparkmodels.cli.Main"),
     assembly / assemblyJarName := "spark-models.jar",
@@ -95,7 +101,7 @@ lazy val onnx = (project in file("jvm/onnx"))
     libraryDependencies += onnxruntime
   )
 
-// Not part of `test` and `assembly`. scripts/jvm benchmarks/run, and "benchmarks/runMain sparkmodels.benchmarks.TenMillionRows"
+// Not part of `test` and `assembly`: make bench-jvm
 lazy val benchmarks = (project in file("jvm/benchmarks"))
   .dependsOn(scoring % "compile->compile;compile->test")
   .settings(javaModule)
@@ -105,6 +111,7 @@ lazy val benchmarks = (project in file("jvm/benchmarks"))
     libraryDependencies ++= Seq(jmh, jmhProcessor),
     // processing: JMH's processor claims its own annotations only.
     Compile / compile / javacOptions := Seq("--release", "17", "-Xlint:all,-classfile,-processing", "-Werror", "-encoding", "UTF-8"),
-    Compile / mainClass := Some("org.openjdk.jmh.Main"),
-    run / fork := true
+    Compile / mainClass := Some("sparkmodels.benchmarks.Report"),
+    run / fork := true,
+    run / baseDirectory := (ThisBuild / baseDirectory).value
   )

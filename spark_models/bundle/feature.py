@@ -43,6 +43,7 @@ def several(stage: Any, op: str, attributes: dict[str, Value]) -> Nodes:
 
 
 def binarizer(stage: Any, sample: Sample) -> Nodes:
+    """A node a column: 1.0 above its threshold, else 0.0."""
     limits = stage.getThresholds() if stage.isSet("thresholds") else None
 
     def attributes(at: int, column: str) -> dict[str, Value]:
@@ -53,6 +54,7 @@ def binarizer(stage: Any, sample: Sample) -> Nodes:
 
 
 def random_projection(stage: Any, sample: Sample) -> Nodes:
+    """The buckets of a vector's projections, one a hash table; the directions are read from the saved stage."""
     [row] = sample.saved.read(stage)
     attributes = {
         "random_unit_vectors": v.vectors(row["randUnitVectors"].toArray()),
@@ -63,6 +65,7 @@ def random_projection(stage: Any, sample: Sample) -> Nodes:
 
 
 def min_hash(stage: Any, sample: Sample) -> Nodes:
+    """The smallest hashes of a vector's places that are not zero, one a hash table; refused where 32 bits overflow."""
     [row] = sample.saved.read(stage)
     size = sample.length(stage.getInputCol())
     pairs = list(zip(row["randCoefficients"][::2], row["randCoefficients"][1::2], strict=True))
@@ -77,6 +80,7 @@ def min_hash(stage: Any, sample: Sample) -> Nodes:
 
 
 def bucketizer(stage: Any, sample: Sample) -> Nodes:
+    """A node a column: the number of the bucket between its splits."""
     many = stage.getSplitsArray() if stage.isSet("splitsArray") else [stage.getSplits()]
 
     def attributes(at: int, column: str) -> dict[str, Value]:
@@ -88,6 +92,7 @@ def bucketizer(stage: Any, sample: Sample) -> Nodes:
 
 
 def chi_sq_selector(stage: Any, sample: Sample) -> Nodes:
+    """The selected places of a vector: of every selector of features."""
     size = sample.length(stage.getFeaturesCol())
     attributes = {"filter_indices": v.longs(sorted(stage.selectedFeatures)), "input_size": v.integer(size)}
     model = BundleModel("chi_sq_selector", attributes)
@@ -95,6 +100,7 @@ def chi_sq_selector(stage: Any, sample: Sample) -> Nodes:
 
 
 def count_vectorizer(stage: Any, sample: Sample) -> Nodes:
+    """How often each word of the vocabulary stands in a list of words."""
     attributes = {
         "vocabulary": v.strings(stage.vocabulary),
         "binary": v.boolean(stage.getBinary()),
@@ -104,11 +110,13 @@ def count_vectorizer(stage: Any, sample: Sample) -> Nodes:
 
 
 def dct(stage: Any, sample: Sample) -> Nodes:
+    """The discrete cosine transform of a vector, or its inverse."""
     size = sample.length(stage.getInputCol())
     return one(stage, "dct", {"inverse": v.boolean(stage.getInverse()), "input_size": v.integer(size)})
 
 
 def elementwise_product(stage: Any, sample: Sample) -> Nodes:
+    """A vector, each place by its factor."""
     return one(stage, "elementwise_product", {"scaling_vec": v.vector(stage.getScalingVec().toArray())})
 
 
@@ -119,6 +127,7 @@ BASIC = {"boolean": "boolean", "tinyint": "byte", "smallint": "short", "int": "i
 
 
 def feature_hasher(stage: Any, sample: Sample) -> Nodes:
+    """Columns of numbers, text and booleans, hashed into a sparse vector; refused for other types."""
     names = stage.getInputCols()
     kinds = [sample.kind(name) for name in names]
     other = [f"{name}: {kind}" for name, kind in zip(names, kinds, strict=True) if kind not in BASIC]
@@ -135,6 +144,7 @@ def feature_hasher(stage: Any, sample: Sample) -> Nodes:
 
 
 def hashing_tf(stage: Any, sample: Sample) -> Nodes:
+    """A list of words, hashed into a sparse vector of counts."""
     attributes = {
         "num_features": v.long(stage.getNumFeatures()),
         "binary": v.boolean(stage.getBinary()),
@@ -145,10 +155,12 @@ def hashing_tf(stage: Any, sample: Sample) -> Nodes:
 
 
 def idf(stage: Any, sample: Sample) -> Nodes:
+    """Counts of words, each by its inverse document frequency."""
     return one(stage, "idf", {"idf": v.vector(stage.idf.toArray())})
 
 
 def imputer(stage: Any, sample: Sample) -> Nodes:
+    """A node a column: its surrogate where the value is missing."""
     [surrogates] = stage.surrogateDF.collect()
     missing = stage.getMissingValue()
     stated = {} if math.isnan(missing) else {"missing_value": v.double(missing)}
@@ -165,6 +177,7 @@ def imputer(stage: Any, sample: Sample) -> Nodes:
 
 
 def index_to_string(stage: Any, sample: Sample) -> Nodes:
+    """The label of an index; refused where the labels are known neither by a parameter nor by the sample."""
     labels = stage.getLabels() if stage.isSet("labels") else sample.values(stage.getInputCol())[0]
     if not labels:
         raise RefusedError("its labels are known neither from a parameter nor from the sample's metadata")
@@ -174,6 +187,7 @@ def index_to_string(stage: Any, sample: Sample) -> Nodes:
 
 
 def interaction(stage: Any, sample: Sample) -> Nodes:
+    """The products of all combinations of columns; refused for vectors."""
     names = stage.getInputCols()
     vectors = [name for name in names if sample.size(name) is not None]
     if vectors != []:
@@ -187,17 +201,20 @@ def interaction(stage: Any, sample: Sample) -> Nodes:
 
 
 def _categories(column: str, sample: Sample) -> Sequence[int]:
+    """How many places a column takes in an interaction: its categories, or one for a number."""
     nominal = sample.attributes(column).get("type") == "nominal"
     return [max(1, sample.values(column)[1] or 1) if nominal else 1]
 
 
 def max_abs_scaler(stage: Any, sample: Sample) -> Nodes:
+    """A vector, each place by its greatest absolute value: as a standard scaler."""
     # MLeap's own op cuts at ±1, which Spark does not.
     scale = [item if item != 0.0 else 1.0 for item in stage.maxAbs.toArray()]
     return one(stage, "standard_scaler", {"std": v.vector(scale)})
 
 
 def min_max_scaler(stage: Any, sample: Sample) -> Nodes:
+    """A vector, each place from its range to another."""
     attributes = {
         "min": v.vector(stage.originalMin.toArray()),
         "max": v.vector(stage.originalMax.toArray()),
@@ -208,15 +225,18 @@ def min_max_scaler(stage: Any, sample: Sample) -> Nodes:
 
 
 def ngram(stage: Any, sample: Sample) -> Nodes:
+    """The runs of n words of a list of words."""
     return one(stage, "ngram", {"n": v.long(stage.getN())})
 
 
 def normalizer(stage: Any, sample: Sample) -> Nodes:
+    """A vector by its p-norm."""
     size = sample.length(stage.getInputCol())
     return one(stage, "normalizer", {"p_norm": v.double(stage.getP()), "input_size": v.integer(size)})
 
 
 def one_hot_encoder(stage: Any, sample: Sample) -> Nodes:
+    """One node for all columns: a sparse vector of an index, for each."""
     pairs = columns(stage)
     attributes = {
         "category_sizes": v.integers(stage.categorySizes),
@@ -229,15 +249,18 @@ def one_hot_encoder(stage: Any, sample: Sample) -> Nodes:
 
 
 def pca(stage: Any, sample: Sample) -> Nodes:
+    """The projections of a vector on its principal components."""
     return one(stage, "pca", {"principal_components": v.matrix(stage.pc)})
 
 
 def polynomial_expansion(stage: Any, sample: Sample) -> Nodes:
+    """The monomials of a vector's places up to a degree."""
     size = sample.length(stage.getInputCol())
     return one(stage, "polynomial_expansion", {"degree": v.long(stage.getDegree()), "input_size": v.long(size)})
 
 
 def regex_tokenizer(stage: Any, sample: Sample) -> Nodes:
+    """The words of a text between matches of a regular expression, or the matches."""
     attributes = {
         "regex": v.string(stage.getPattern()),
         "match_gaps": v.boolean(stage.getGaps()),
@@ -248,14 +271,17 @@ def regex_tokenizer(stage: Any, sample: Sample) -> Nodes:
 
 
 def robust_scaler(stage: Any, sample: Sample) -> Nodes:
+    """A vector, each place less its median and by its range between quantiles: as a standard scaler."""
     return _scaler(stage, sample, stage.getWithCentering(), stage.getWithScaling(), "median", "range")
 
 
 def standard_scaler(stage: Any, sample: Sample) -> Nodes:
+    """A vector, each place less its mean and by its standard deviation."""
     return _scaler(stage, sample, stage.getWithMean(), stage.getWithStd(), "mean", "std")
 
 
 def _scaler(stage: Any, sample: Sample, shifts: bool, scales: bool, shift: str, scale: str) -> Nodes:
+    """A standard scaler by the names of the model's two vectors; one that does nothing scales by 1."""
     attributes: dict[str, Value] = {}
     if shifts:
         attributes["mean"] = v.vector(getattr(stage, shift).toArray())
@@ -268,6 +294,7 @@ def _scaler(stage: Any, sample: Sample, shifts: bool, scales: bool, shift: str, 
 
 
 def stop_words_remover(stage: Any, sample: Sample) -> Nodes:
+    """A node a column: a list of words without the stop words."""
     attributes = {
         "stop_words": v.strings(stage.getStopWords()),
         "case_sensitive": v.boolean(stage.getCaseSensitive()),
@@ -276,6 +303,7 @@ def stop_words_remover(stage: Any, sample: Sample) -> Nodes:
 
 
 def string_indexer(stage: Any, sample: Sample) -> Nodes:
+    """A node a column: the index of a label, by the stage's handleInvalid for others."""
     labels = stage.labelsArray
 
     def attributes(at: int, column: str) -> dict[str, Value]:
@@ -289,15 +317,18 @@ def string_indexer(stage: Any, sample: Sample) -> Nodes:
 
 
 def tokenizer(stage: Any, sample: Sample) -> Nodes:
+    """The words of a text in small letters, between white space."""
     return one(stage, "tokenizer", {})
 
 
 def vector_assembler(stage: Any, sample: Sample) -> Nodes:
+    """Columns of numbers and vectors as one vector."""
     shapes = [v.shape(sample.size(name)) for name in stage.getInputCols()]
     return several(stage, "vector_assembler", {"input_shapes": {"type": "list", "data_shape": shapes}})
 
 
 def vector_indexer(stage: Any, sample: Sample) -> Nodes:
+    """A vector whose categorical places hold indices; the categories are read from the saved stage."""
     [row] = sample.saved.read(stage)
     maps: dict[int, dict[float, int]] = row["categoryMaps"]
     attributes: dict[str, Value] = {
@@ -312,10 +343,12 @@ def vector_indexer(stage: Any, sample: Sample) -> Nodes:
 
 
 def vector_size_hint(stage: Any, sample: Sample) -> Nodes:
+    """No node: it only checks a size that the bundle knows."""
     return []
 
 
 def vector_slicer(stage: Any, sample: Sample) -> Nodes:
+    """Some places of a vector, by number and by name; refused for names that the sample has not."""
     groups = sample.attributes(stage.getInputCol()).get("attrs", {})
     places = {item.get("name"): item["idx"] for group in groups.values() for item in group}
     names = stage.getNames()
@@ -332,6 +365,7 @@ def vector_slicer(stage: Any, sample: Sample) -> Nodes:
 
 
 def word2vec(stage: Any, sample: Sample) -> Nodes:
+    """The mean of the vectors of a list's words."""
     rows = stage.getVectors().collect()
     attributes = {
         "words": v.strings(row["word"] for row in rows),

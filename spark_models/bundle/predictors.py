@@ -36,30 +36,37 @@ def predictor(stage: Any, model: BundleModel, *without: str) -> Nodes:
 
 
 def decision_tree_classifier(stage: Any, sample: Sample) -> Nodes:
+    """A tree whose leaves hold the weights of the classes."""
     return predictor(stage, single(stage, sample, True))
 
 
 def decision_tree_regressor(stage: Any, sample: Sample) -> Nodes:
+    """A tree whose leaves hold the prediction."""
     return predictor(stage, single(stage, sample, False))
 
 
 def random_forest_classifier(stage: Any, sample: Sample) -> Nodes:
+    """Trees whose leaves hold the weights of the classes, each normalized, and summed."""
     return predictor(stage, ensemble(stage, sample, "random_forest_classifier", True))
 
 
 def random_forest_regressor(stage: Any, sample: Sample) -> Nodes:
+    """Trees whose leaves hold predictions, and their mean."""
     return predictor(stage, ensemble(stage, sample, "random_forest_regression", False))
 
 
 def gbt_classifier(stage: Any, sample: Sample) -> Nodes:
+    """Trees of margins, summed by their weights, between two classes."""
     return predictor(stage, ensemble(stage, sample, "gbt_classifier", False))
 
 
 def gbt_regressor(stage: Any, sample: Sample) -> Nodes:
+    """Trees of predictions, summed by their weights."""
     return predictor(stage, ensemble(stage, sample, "gbt_regression", False))
 
 
 def linear_svc(stage: Any, sample: Sample) -> Nodes:
+    """The margin between two classes, against a threshold."""
     attributes = {
         "num_classes": v.long(2),
         "coefficients": v.vector(stage.coefficients.toArray()),
@@ -70,6 +77,7 @@ def linear_svc(stage: Any, sample: Sample) -> Nodes:
 
 
 def logistic_regression(stage: Any, sample: Sample) -> Nodes:
+    """The probabilities of two classes by one row of coefficients, of more by a row each; refused for one class."""
     matrix = stage.coefficientMatrix.toArray()
     intercepts = stage.interceptVector.toArray()
     if stage.numClasses > 2:
@@ -103,6 +111,7 @@ def logistic_regression(stage: Any, sample: Sample) -> Nodes:
 
 
 def multilayer_perceptron(stage: Any, sample: Sample) -> Nodes:
+    """The probabilities of classes by layers of weights."""
     attributes = {
         "layers": v.longs(stage.getLayers()),
         "weights": v.vector(stage.weights.toArray()),
@@ -112,6 +121,7 @@ def multilayer_perceptron(stage: Any, sample: Sample) -> Nodes:
 
 
 def naive_bayes(stage: Any, sample: Sample) -> Nodes:
+    """The probabilities of classes by those of their features; refused for the types that MLeap has not."""
     if stage.getModelType() not in ("multinomial", "bernoulli"):
         raise RefusedError(f"MLeap has no naive Bayes of type {stage.getModelType()!r}")
     attributes = {
@@ -134,6 +144,7 @@ MONOTONE = {
 
 
 def one_vs_rest(stage: Any, sample: Sample) -> Nodes:
+    """The class whose model is surest; refused where MLeap compares its models by another number than Spark."""
     kinds = {type(model).__name__ for model in stage.models}
     if not kinds <= set(MONOTONE):
         raise RefusedError(f"MLeap compares the models of {sorted(kinds)} by another number than Spark")
@@ -145,6 +156,7 @@ def one_vs_rest(stage: Any, sample: Sample) -> Nodes:
 
 
 def survival(stage: Any, sample: Sample) -> Nodes:
+    """The mean survival time, and its quantiles."""
     attributes = {
         "coefficients": v.vector(stage.coefficients.toArray()),
         "intercept": v.double(stage.intercept),
@@ -155,6 +167,7 @@ def survival(stage: Any, sample: Sample) -> Nodes:
 
 
 def generalized_linear(stage: Any, sample: Sample) -> Nodes:
+    """A linear prediction through the link of its family; refused for tweedie and for offsets."""
     if stage.getFamily() == "tweedie":
         raise RefusedError("MLeap has no family 'tweedie'")
     if stage.isSet("offsetCol") and stage.getOffsetCol():
@@ -169,6 +182,7 @@ def generalized_linear(stage: Any, sample: Sample) -> Nodes:
 
 
 def isotonic(stage: Any, sample: Sample) -> Nodes:
+    """A prediction between the boundaries of a monotone function."""
     vector = sample.size(stage.getFeaturesCol()) is not None
     attributes = {
         "boundaries": v.doubles(stage.boundaries.toArray()),
@@ -180,16 +194,19 @@ def isotonic(stage: Any, sample: Sample) -> Nodes:
 
 
 def linear_regression(stage: Any, sample: Sample) -> Nodes:
+    """A linear prediction."""
     attributes = {"coefficients": v.vector(stage.coefficients.toArray()), "intercept": v.double(stage.intercept)}
     return predictor(stage, BundleModel("linear_regression", attributes))
 
 
 def _euclidean(stage: Any) -> None:
+    """Raises RefusedError for another distance than the euclidean."""
     if stage.getDistanceMeasure() != "euclidean":
         raise RefusedError(f"MLeap has no distance {stage.getDistanceMeasure()!r}")
 
 
 def k_means(stage: Any, sample: Sample) -> Nodes:
+    """The number of the nearest center; refused for other distances than the euclidean."""
     _euclidean(stage)
     centers = stage.clusterCenters()
     attributes = {"cluster_centers": v.vectors(centers), "num_features": v.long(len(centers[0]))}
@@ -197,6 +214,7 @@ def k_means(stage: Any, sample: Sample) -> Nodes:
 
 
 def bisecting_k_means(stage: Any, sample: Sample) -> Nodes:
+    """The leaf of a tree of centers, which is read from the saved stage; refused as `k_means`."""
     _euclidean(stage)
     rows = {row["index"]: row for row in sample.saved.read(stage, "data/data")}
     children = {child for row in rows.values() for child in row["children"]}
@@ -213,6 +231,7 @@ def bisecting_k_means(stage: Any, sample: Sample) -> Nodes:
 
 
 def gaussian_mixture(stage: Any, sample: Sample) -> Nodes:
+    """The probabilities of several normal distributions, and the greatest."""
     rows = stage.gaussiansDF.collect()
     attributes = {
         "means": v.vectors(row["mean"].toArray() for row in rows),
@@ -223,6 +242,7 @@ def gaussian_mixture(stage: Any, sample: Sample) -> Nodes:
 
 
 def lda(stage: Any, sample: Sample) -> Nodes:
+    """The topics of counts of words."""
     set_by_hand = stage.isSet("topicConcentration")
     concentration = stage.getOrDefault("topicConcentration") if set_by_hand else 1.0 / stage.getK()
     attributes = {
@@ -237,6 +257,7 @@ def lda(stage: Any, sample: Sample) -> Nodes:
 
 
 def als(stage: Any, sample: Sample) -> Nodes:
+    """The product of the factors of a user and an item; NaN where one is unknown."""
     users, items = stage.userFactors.collect(), stage.itemFactors.collect()
     attributes = {
         "rank": v.integer(stage.rank),

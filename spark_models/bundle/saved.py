@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import uuid
 from typing import Any
+
+WITHOUT_EFFECT = ("VectorAttributeRewriter", "ColumnPruner")
+"""Stages inside a formula that change names of features and drop columns, but no value."""
 
 
 class SavedStages:
@@ -12,13 +17,35 @@ class SavedStages:
     def __init__(self, spark: Any, folder: str) -> None:
         self.spark = spark
         self.folder = folder
-        self._paths: dict[str, str] = {}
+        self._paths: dict[tuple[str, str], str] = {}
+
+    def path(self, stage: Any) -> str:
+        """Where the stage is saved."""
+        # Stages inside a formula have its uid, all of them.
+        key = (type(stage).__name__, stage.uid)
+        if key not in self._paths:
+            path = f"{self.folder}/{uuid.uuid4().hex}"
+            stage.write().save(path)
+            self._paths[key] = path
+        return self._paths[key]
 
     def read(self, stage: Any, part: str = "data") -> list[Any]:
         """The rows that the stage saved under `part`."""
-        if stage.uid not in self._paths:
-            path = f"{self.folder}/{uuid.uuid4().hex}"
-            stage.write().save(path)
-            self._paths[stage.uid] = path
-        rows: list[Any] = self.spark.read.parquet(f"{self._paths[stage.uid]}/{part}").collect()
+        rows: list[Any] = self.spark.read.parquet(f"{self.path(stage)}/{part}").collect()
         return rows
+
+    def formula_stages(self, formula: Any) -> list[Any]:
+        """The stages that make a formula's features, from the pipeline that an RFormulaModel saves inside itself."""
+        inner = f"{self.path(formula)}/pipelineModel"
+        uids = self._metadata(inner)["paramMap"]["stageUids"]
+        stages = []
+        for at, uid in enumerate(uids):
+            folder = f"{inner}/stages/{str(at).zfill(len(str(len(uids))))}_{uid}"
+            module, _, name = str(self._metadata(folder)["class"]).removeprefix("org.apache.spark.").rpartition(".")
+            if name not in WITHOUT_EFFECT:
+                stages.append(getattr(importlib.import_module(f"pyspark.{module}"), name).load(folder))
+        return stages
+
+    def _metadata(self, folder: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.spark.read.text(f"{folder}/metadata").first()[0])
+        return found

@@ -60,7 +60,8 @@ final class OnnxScorer implements Scorer {
             });
         } else {
             columns.forEach(
-                    column -> inputs.add(new Field(column.name().orElseThrow(), column.type(), !column.required())));
+                    column -> inputs.add(new Field(
+                            column.name().orElseThrow(), column.type(), !column.required(), !column.required())));
             bind(nodes);
         }
         this.names = inputs.stream().map(Field::name).toList();

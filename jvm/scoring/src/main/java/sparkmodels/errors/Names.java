@@ -7,7 +7,8 @@ import java.util.stream.Collectors;
 
 /** Names in the text of an error. */
 public final class Names {
-    private static final int SHOWN = 10;
+    /** How many of a list are shown. */
+    public static final int SHOWN = 10;
 
     private Names() {}
 
@@ -17,14 +18,20 @@ public final class Names {
         return "[" + shown + (names.size() > SHOWN ? ", … +" + (names.size() - SHOWN) + " more" : "") + "]";
     }
 
+    /** {@code [0, 1]}, cut as {@link #listed}. */
+    public static String bare(Collection<String> names) {
+        return "[" + String.join(", ", names.stream().limit(SHOWN).toList())
+                + (names.size() > SHOWN ? ", … +" + (names.size() - SHOWN) + " more" : "") + "]";
+    }
+
     /** The candidate that differs from a name by case, blanks or underscores only. */
     public static Optional<String> alike(String name, Collection<String> candidates) {
         return candidates.stream()
-                .filter(candidate -> bare(candidate).equals(bare(name)))
+                .filter(candidate -> plain(candidate).equals(plain(name)))
                 .findFirst();
     }
 
-    private static String bare(String name) {
+    private static String plain(String name) {
         return name.replaceAll("[\\s_.-]", "").toLowerCase(Locale.ROOT);
     }
 }

@@ -30,6 +30,14 @@ public abstract sealed class ScoringException extends RuntimeException permits I
         this.hint = hint;
     }
 
+    /** An error whose text is that of others. */
+    ScoringException(String code, String text, String place) {
+        super(text);
+        this.code = code;
+        this.place = place;
+        this.hint = "";
+    }
+
     /** The stable code, as {@code MISSING_COLUMNS}. */
     public final String code() {
         return code;

@@ -1,18 +1,24 @@
 package sparkmodels.mleap;
 
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import ml.combust.bundle.BundleRegistry;
+import sparkmodels.errors.Codes;
 import sparkmodels.errors.ModelException;
 import sparkmodels.packages.Json;
 import sparkmodels.packages.Limits;
 
 /** Looks a bundle through before MLeap loads it, so that an error names the file and what is wrong in it. */
 final class BundleCheck {
+    /** Ops of which a null in the JSON means what JSON has no number for: an infinite end, or NaN as a missing value. */
+    private static final Set<String> MEANT_NULLS = Set.of("bucketizer", "imputer", "normalizer");
+
     private final Path folder;
     private final Path place;
     private final BundleRegistry registry;
@@ -67,16 +73,67 @@ final class BundleCheck {
         }
         if (!registry.ops().contains(op)) {
             throw new ModelException(
-                    "UNKNOWN_OP",
+                    Codes.UNKNOWN_OP,
                     "MLeap has no op '" + op + "'",
                     shown(modelFile),
                     "leave that stage out, or score with Spark");
         }
+        if (model.get("attributes") instanceof Map<?, ?> attributes) {
+            attributes.values().forEach(value -> requireValues(value, MEANT_NULLS.contains(op), modelFile));
+            requireTrees(attributes, modelFile);
+        }
+        trees(node);
         shape(node.resolve("node.json"));
         if (op.equals("pipeline")) {
             for (String name : nodes(model, modelFile)) {
                 node(node.resolve(name + ".node"), depth + 1);
             }
+        }
+    }
+
+    /** MLeap takes a null for a number that is none and what is empty for 0, and scores with it. */
+    private void requireValues(Object value, boolean nulls, Path file) {
+        if (value == null && !nulls) {
+            throw invalid("A value is null", file, null);
+        }
+        if (value instanceof Map<?, ?> map) {
+            if (map.isEmpty() || map.keySet().equals(Set.of("type"))) {
+                throw invalid("A value is empty", file, null);
+            }
+            map.values().forEach(item -> requireValues(item, nulls, file));
+        } else if (value instanceof List<?> list) {
+            list.forEach(item -> requireValues(item, nulls, file));
+        }
+    }
+
+    private void requireTrees(Map<?, ?> attributes, Path file) {
+        if (attributes.get("trees") instanceof Map<?, ?> trees
+                && trees.get("string") instanceof List<?> names
+                && attributes.get("tree_weights") instanceof Map<?, ?> weights
+                && weights.get("double") instanceof List<?> numbers
+                && names.size() != numbers.size()) {
+            throw invalid("There are %d trees and %d weights".formatted(names.size(), numbers.size()), file, null);
+        }
+    }
+
+    /** The nodes of a tree, one in a line. */
+    private void trees(Path node) {
+        Path file = node.resolve("tree.json");
+        if (Files.isRegularFile(file)) {
+            for (String line : Json.lines(file, limits)) {
+                if (line.contains("null")) {
+                    throw invalid("A value is null", file, null);
+                }
+            }
+        }
+        try (DirectoryStream<Path> ensemble = Files.newDirectoryStream(node, "tree*")) {
+            for (Path folder : ensemble) {
+                if (Files.isDirectory(folder)) {
+                    trees(folder);
+                }
+            }
+        } catch (IOException error) {
+            throw invalid("It can't be read", node, error);
         }
     }
 
@@ -124,7 +181,7 @@ final class BundleCheck {
     }
 
     private ModelException invalid(String what, Path file, Throwable cause) {
-        return new ModelException("INVALID_BUNDLE", what, shown(file), "", cause);
+        return new ModelException(Codes.INVALID_BUNDLE, what, shown(file), "", cause);
     }
 
     /** The file under the path that the user knows, which may be an archive. */

@@ -35,7 +35,7 @@ final class Converter {
     /**
      * The converter of an input.
      *
-     * @param declared the signature's type; empty without a signature
+     * @param declared the signature's type, else that of the sample; empty without both
      * @param type MLeap's; null for a column of the signature that the model does not use
      * @param nullable whether null goes to the model; else it is refused, as MLeap takes a null number for 0
      */

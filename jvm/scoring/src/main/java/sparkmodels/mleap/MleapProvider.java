@@ -9,6 +9,7 @@ import java.util.stream.Stream;
 import ml.combust.mleap.runtime.MleapContext;
 import ml.combust.mleap.runtime.frame.Transformer;
 import ml.combust.mleap.runtime.javadsl.BundleBuilder;
+import sparkmodels.errors.Codes;
 import sparkmodels.errors.ModelException;
 import sparkmodels.packages.ModelPackage;
 import sparkmodels.packages.SafeArchive;
@@ -42,7 +43,9 @@ public final class MleapProvider implements ScorerProvider {
         try {
             // A copy that nobody else can change: MLeap reads the bytes that were verified.
             folder = Files.createTempDirectory("spark-models-bundle");
-            return new MleapScorer(model, transformer(unpacked(bundle, folder, model), bundle, model), bundle);
+            SampleSchema sample = SampleSchema.beside(bundle, model);
+            return new MleapScorer(
+                    model, transformer(unpacked(bundle, folder, model), bundle, model), bundle, sample);
         } catch (IOException error) {
             throw new ModelException("INVALID_PACKAGE", "The bundle can't be unpacked", bundle.toString(), "", error);
         } finally {
@@ -71,7 +74,7 @@ public final class MleapProvider implements ScorerProvider {
         } catch (Exception | StackOverflowError | AssertionError error) {
             // Scala's exceptions are not declared: what MLeap throws for a broken file may be of any class.
             throw new ModelException(
-                    "INVALID_BUNDLE",
+                    Codes.INVALID_BUNDLE,
                     "MLeap can't load the bundle (" + error.getClass().getSimpleName() + ")",
                     place.toString(),
                     "save the model again",

@@ -20,6 +20,7 @@ import ml.combust.mleap.tensor.Tensor;
 import scala.Option;
 import scala.collection.JavaConverters;
 import scala.collection.mutable.WrappedArray$;
+import sparkmodels.errors.Codes;
 import sparkmodels.errors.ModelException;
 import sparkmodels.errors.Names;
 import sparkmodels.errors.RowException;
@@ -45,8 +46,10 @@ final class MleapScorer implements Scorer {
     private final int[] slots;
     private final int width;
     private final int[] taken;
+    private final boolean positional;
+    private final boolean records;
 
-    MleapScorer(ModelPackage model, Transformer transformer, Path bundle) {
+    MleapScorer(ModelPackage model, Transformer transformer, Path bundle, SampleSchema sample) {
         this.place = bundle.toString();
         this.transformer = transformer;
         Map<String, DataType> needed = new LinkedHashMap<>();
@@ -69,9 +72,14 @@ final class MleapScorer implements Scorer {
             DataType type = needed.get(name);
             Optional<ColumnSpec> spec = columns.isEmpty() ? Optional.empty() : Optional.of(columns.get(at));
             boolean nullable = nullable(type, takesNulls.getOrDefault(name, true), spec);
-            converters[at] = new Converter(name, spec.map(ColumnSpec::type), type, nullable, place);
+            Optional<String> declared = spec.map(ColumnSpec::type).or(() -> sample.beyond(name, type));
+            converters[at] = new Converter(name, declared, type, nullable, place);
             slots[at] = slotNames.indexOf(name);
-            inputs.add(new Field(name, spec.map(ColumnSpec::type).orElseGet(() -> Converter.describe(type)), nullable));
+            inputs.add(new Field(
+                    name,
+                    declared.orElseGet(() -> Converter.describe(type)),
+                    nullable,
+                    spec.map(column -> !column.required()).orElse(false)));
         }
         this.available = JavaConverters.seqAsJavaListConverter(
                         rows.outputSchema().fields())
@@ -82,7 +90,10 @@ final class MleapScorer implements Scorer {
                         Converter.describe(field.dataType()),
                         field.dataType().isNullable()))
                 .toList();
-        List<String> wanted = wanted(signature, needed.keySet());
+        this.positional = !columns.isEmpty() && columns.get(0).name().isEmpty();
+        List<String> wanted = wanted(model.signature(), needed.keySet());
+        this.records = wanted.size() != 1
+                || model.signature().map(Signature::outputNames).orElse(List.of()).equals(wanted);
         this.outputs = wanted.stream().map(this::output).toList();
         this.taken = positions(wanted);
     }
@@ -96,8 +107,20 @@ final class MleapScorer implements Scorer {
         this.converters = other.converters;
         this.slots = other.slots;
         this.width = other.width;
+        this.positional = other.positional;
+        this.records = wanted.size() != 1;
         this.outputs = wanted.stream().map(this::output).toList();
         this.taken = positions(wanted);
+    }
+
+    @Override
+    public boolean positional() {
+        return positional;
+    }
+
+    @Override
+    public boolean records() {
+        return records;
     }
 
     @Override
@@ -214,7 +237,7 @@ final class MleapScorer implements Scorer {
         } catch (Exception error) {
             // Scala's exceptions are not declared.
             throw new ModelException(
-                    "INVALID_BUNDLE",
+                    Codes.INVALID_BUNDLE,
                     "The stages don't fit together (" + error.getClass().getSimpleName() + ")",
                     place,
                     "",

@@ -35,14 +35,15 @@ public final class Json {
     /**
      * The values of a JSON text that a caller sent.
      *
-     * @throws InputException [JSON_BODY] it is not JSON, has a repeated key, a number beyond a double's or more than
-     *     100 levels
+     * <p>A number beyond a double's comes out as infinity: who takes numbers looks for it.
+     *
+     * @throws InputException [JSON_BODY] it is not JSON, has a repeated key or more than 100 levels
      */
     public static Object parse(String text) {
         try {
-            return finite(MAPPER.readValue(text, Object.class));
+            return MAPPER.readValue(text, Object.class);
         } catch (JsonProcessingException error) {
-            throw new InputException("JSON_BODY", "The body is not JSON" + position(error), "$", "", error);
+            throw new InputException("JSON_BODY", "The input can't be read: it is no JSON" + position(error), "$", "", error);
         }
     }
 
@@ -52,7 +53,10 @@ public final class Json {
      * @throws ModelException [INVALID_PACKAGE] it is missing, too large or not JSON
      */
     public static Object read(Path file, Limits limits) {
-        String text = text(file, limits.jsonBytes());
+        return of(text(file, limits.jsonBytes()), file);
+    }
+
+    static Object of(String text, Path file) {
         try {
             return MAPPER.readValue(text, Object.class);
         } catch (JsonProcessingException error) {
@@ -60,24 +64,20 @@ public final class Json {
         }
     }
 
+    /**
+     * The lines of a text file of a package.
+     *
+     * @throws ModelException [INVALID_PACKAGE] it is missing, too large or not UTF-8
+     */
+    public static List<String> lines(Path file, Limits limits) {
+        return text(file, limits.jsonBytes()).lines().toList();
+    }
+
     /** A value as JSON, in one line. NaN and infinities come out as null, as strict JSON has no others. */
     public static String write(Object value) {
         StringBuilder text = new StringBuilder();
         append(text, value);
         return text.toString();
-    }
-
-    /** JSON has no infinity, and {@code 1e400} is read as one. */
-    private static Object finite(Object value) {
-        if (value instanceof Double number && number.isInfinite()) {
-            throw new InputException("JSON_BODY", "The body holds a number beyond what a double can be", "$");
-        }
-        if (value instanceof List<?> items) {
-            items.forEach(Json::finite);
-        } else if (value instanceof Map<?, ?> map) {
-            map.values().forEach(Json::finite);
-        }
-        return value;
     }
 
     static String text(Path file, long limit) {

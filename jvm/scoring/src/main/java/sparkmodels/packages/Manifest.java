@@ -12,6 +12,8 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -24,6 +26,10 @@ final class Manifest {
     static final String FILE = "manifest.sha256";
     private static final String IGNORED = "__pycache__";
     private static final int SUM_LENGTH = 64;
+
+    /** As the Python package sorts names; Java's own order differs beyond the first 65,536 characters. */
+    private static final Comparator<String> BY_BYTES = (one, other) ->
+            Arrays.compareUnsigned(one.getBytes(StandardCharsets.UTF_8), other.getBytes(StandardCharsets.UTF_8));
 
     private Manifest() {}
 
@@ -67,7 +73,7 @@ final class Manifest {
     }
 
     private static SortedMap<String, String> parse(String text, String place) {
-        SortedMap<String, String> sums = new TreeMap<>();
+        SortedMap<String, String> sums = new TreeMap<>(BY_BYTES);
         String body = text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
         int number = 0;
         for (String line : body.isEmpty() ? new String[0] : body.split("\n", -1)) {
@@ -100,7 +106,7 @@ final class Manifest {
     }
 
     private static SortedMap<String, String> sums(Path root, Limits limits) {
-        SortedMap<String, String> sums = new TreeMap<>();
+        SortedMap<String, String> sums = new TreeMap<>(BY_BYTES);
         try {
             Files.walkFileTree(root, new SimpleFileVisitor<>() {
                 @Override

@@ -283,6 +283,21 @@ public final class ModelPackage {
         }
     }
 
+    /**
+     * The values of a JSON file; of a verified package, those that were compared.
+     *
+     * @param file a path from {@link #inside}
+     * @throws ModelException [MANIFEST_MISMATCH] it has changed since it was verified; [INVALID_PACKAGE] it is missing,
+     *     too large or not JSON
+     */
+    public Object readJson(Path file) {
+        String text = Json.text(file, limits.jsonBytes());
+        if (!unchanged(file, Manifest.sum(text.getBytes(StandardCharsets.UTF_8)))) {
+            throw changed(file);
+        }
+        return Json.of(text, file);
+    }
+
     private boolean unchanged(Path file, String sum) {
         String name = root.toAbsolutePath()
                 .normalize()

@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
+import sparkmodels.errors.Codes;
 import sparkmodels.errors.ModelException;
 
 /**
@@ -179,6 +180,6 @@ public final class SafeArchive {
     }
 
     private ModelException unsafe(String what) {
-        return new ModelException("UNSAFE_ARCHIVE", "The archive is refused: " + what, place);
+        return new ModelException(Codes.UNSAFE_ARCHIVE, "The archive is refused: " + what, place);
     }
 }

@@ -11,20 +11,24 @@ import sparkmodels.packages.Table;
 public final class Answer {
     private Answer() {}
 
-    /** A list of values for one column, of records for several; NaN and infinities are null. */
-    public static String of(Table outputs) {
-        return Json.write(values(outputs));
+    /**
+     * A list of records, or of the values of the one column; NaN and infinities are null.
+     *
+     * @param records {@link Scorer#records}
+     */
+    public static String of(Table outputs, boolean records) {
+        return Json.write(values(outputs, records));
     }
 
     /** As {@link #of}, under {@code "predictions"}. */
-    public static String wrapped(Table outputs) {
-        return Json.write(Map.of("predictions", values(outputs)));
+    public static String wrapped(Table outputs, boolean records) {
+        return Json.write(Map.of("predictions", values(outputs, records)));
     }
 
-    private static List<Object> values(Table outputs) {
+    private static List<Object> values(Table outputs, boolean records) {
         List<Object> values = new ArrayList<>(outputs.rows().size());
         for (List<Object> row : outputs.rows()) {
-            if (row.size() == 1) {
+            if (!records) {
                 values.add(row.get(0));
             } else {
                 Map<String, Object> record = new LinkedHashMap<>();

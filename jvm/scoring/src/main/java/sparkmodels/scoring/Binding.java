@@ -1,6 +1,7 @@
 package sparkmodels.scoring;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,12 +19,45 @@ public final class Binding {
      */
     static int[] positions(List<String> given, List<Field> inputs, String place) {
         if (given.isEmpty()) {
-            int[] positions = new int[inputs.size()];
-            for (int at = 0; at < positions.length; at++) {
-                positions[at] = at;
-            }
-            return positions;
+            return inOrder(inputs.size());
         }
+        List<InputException> problems = new ArrayList<>();
+        int[] positions = byName(given, inputs, place, problems);
+        if (!problems.isEmpty()) {
+            throw problems.get(0);
+        }
+        return positions;
+    }
+
+    /**
+     * As {@link #positions} of the columns of a body, whose columns that are absent have -1 and are told by an error in
+     * {@code problems}.
+     *
+     * @param positional whether columns have no names that tell
+     * @throws InputException [COLUMN_COUNT] columns that are bound by position are not as many as the inputs
+     */
+    static int[] ofBody(
+            List<String> given, List<Field> inputs, boolean positional, String place, List<InputException> problems) {
+        if (!positional) {
+            return byName(given, inputs, place, problems);
+        }
+        if (given.size() != inputs.size()) {
+            throw new InputException(
+                    "COLUMN_COUNT",
+                    "Model takes exactly %d inputs by position; got %d".formatted(inputs.size(), given.size()),
+                    place);
+        }
+        return inOrder(inputs.size());
+    }
+
+    private static int[] inOrder(int count) {
+        int[] positions = new int[count];
+        Arrays.setAll(positions, at -> at);
+        return positions;
+    }
+
+    private static int[] byName(
+            List<String> given, List<Field> inputs, String place, List<InputException> problems) {
         Map<String, Integer> places = new HashMap<>();
         for (int at = 0; at < given.size(); at++) {
             if (places.putIfAbsent(given.get(at), at) != null
@@ -40,7 +74,7 @@ public final class Binding {
         for (int at = 0; at < positions.length; at++) {
             Field field = inputs.get(at);
             positions[at] = places.getOrDefault(field.name(), -1);
-            if (positions[at] < 0 && !field.nullable()) {
+            if (positions[at] < 0 && !field.optional()) {
                 missing.add(field.name());
             }
         }
@@ -51,11 +85,11 @@ public final class Binding {
                                     .map(alike -> "rename '%s' to '%s'".formatted(alike, name))
                                     .stream())
                     .collect(Collectors.joining(", "));
-            throw new InputException(
+            problems.add(new InputException(
                     "MISSING_COLUMNS",
                     "Model is missing inputs " + Names.listed(missing),
                     place + ", which has " + Names.listed(given),
-                    hint);
+                    hint));
         }
         return positions;
     }

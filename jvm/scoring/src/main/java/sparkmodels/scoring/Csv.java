@@ -1,14 +1,13 @@
 package sparkmodels.scoring;
 
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import sparkmodels.errors.InputException;
-import sparkmodels.errors.RowException;
+import sparkmodels.errors.Names;
 import sparkmodels.packages.Table;
 
-/** CSV as RFC 4180 has it, with a header. A bare empty field is a missing value; a quoted one is empty text. */
+/** CSV as RFC 4180 has it, with a header. An empty field is a missing value; empty lines are none. */
 final class Csv {
     private final String text;
     private int at;
@@ -17,63 +16,47 @@ final class Csv {
         this.text = text;
     }
 
-    static Table table(String text, List<Field> inputs) {
+    /** Values are text or null. A column whose name is empty is called {@code Unnamed: 0} by its position. */
+    static Table table(String text) {
         Csv reader = new Csv(text.startsWith("\uFEFF") ? text.substring(1) : text);
         List<Object> header = reader.line();
-        List<String> columns = header.stream()
-                .map(name -> name == null ? "Unnamed: 0" : name.toString())
-                .toList();
-        Map<String, String> types = new HashMap<>();
-        inputs.forEach(field -> types.put(field.name(), field.type()));
+        if (header.isEmpty()) {
+            throw broken("the CSV is empty: a header line is expected", "csv");
+        }
+        List<String> columns = new ArrayList<>(header.size());
+        for (Object name : header) {
+            columns.add(name == null ? "Unnamed: " + columns.size() : name.toString());
+        }
         List<List<Object>> rows = new ArrayList<>();
-        while (reader.at < reader.text.length()) {
-            List<Object> row = reader.line();
-            if (row.size() == 1 && row.get(0) == null && columns.size() > 1) {
-                continue;
-            }
+        List<String> ragged = new ArrayList<>();
+        for (List<Object> row = reader.line(); !row.isEmpty(); row = reader.line()) {
             if (row.size() != columns.size()) {
-                throw new InputException(
-                        "INVALID_INPUT",
-                        "A line has %d fields and the header %d".formatted(row.size(), columns.size()),
-                        "row " + rows.size() + " of the CSV");
-            }
-            for (int column = 0; column < row.size(); column++) {
-                row.set(
-                        column,
-                        typed(
-                                (String) row.get(column),
-                                types.get(columns.get(column)),
-                                columns.get(column),
-                                rows.size()));
+                ragged.add(String.valueOf(rows.size()));
             }
             rows.add(row);
+        }
+        if (!ragged.isEmpty()) {
+            throw broken(
+                    "rows %s of the CSV have not %d fields, one a column"
+                            .formatted(Names.bare(ragged), columns.size()),
+                    "csv, its rows counted from 0 after the header");
         }
         return new Table(columns, rows);
     }
 
-    private static Object typed(String value, String type, String name, int row) {
-        if (value == null || type == null) {
-            return value;
+    /** The fields of the next line that is not empty; none at the end. */
+    private List<Object> line() {
+        while (at < text.length()) {
+            int start = at;
+            List<Object> fields = fields();
+            if (fields.size() > 1 || fields.get(0) != null || text.charAt(start) == '"') {
+                return fields;
+            }
         }
-        try {
-            return switch (type) {
-                case "double", "float" -> Double.valueOf(value.strip());
-                case "integer", "int", "short", "byte" -> Integer.valueOf(value.strip());
-                case "long" -> Long.valueOf(value.strip());
-                case "boolean" -> switch (value.strip()) {
-                    case "true", "True", "TRUE" -> true;
-                    case "false", "False", "FALSE" -> false;
-                    default -> throw new NumberFormatException("neither true nor false");
-                };
-                default -> value;
-            };
-        } catch (NumberFormatException error) {
-            throw RowException.ofField("COLUMN_TYPE", "A value is no " + type, name, "")
-                    .at(row);
-        }
+        return Collections.emptyList();
     }
 
-    private List<Object> line() {
+    private List<Object> fields() {
         List<Object> fields = new ArrayList<>();
         while (true) {
             fields.add(field());
@@ -92,7 +75,8 @@ final class Csv {
 
     private String field() {
         if (at < text.length() && text.charAt(at) == '"') {
-            return quoted();
+            String value = quoted();
+            return value.isEmpty() ? null : value;
         }
         int start = at;
         while (at < text.length() && ",\r\n".indexOf(text.charAt(at)) < 0) {
@@ -109,13 +93,17 @@ final class Csv {
                 at++;
                 if (at >= text.length() || text.charAt(at) != '"') {
                     if (at < text.length() && ",\r\n".indexOf(text.charAt(at)) < 0) {
-                        throw new InputException("INVALID_INPUT", "Text stands behind a closing quote", "the CSV");
+                        throw broken("it is no CSV: text stands behind a closing quote", "csv");
                     }
                     return value.toString();
                 }
             }
             value.append(character);
         }
-        throw new InputException("INVALID_INPUT", "A quote is never closed", "the CSV");
+        throw broken("it is no CSV: a quoted field has no end", "csv");
+    }
+
+    private static InputException broken(String what, String place) {
+        return new InputException("JSON_BODY", "The input can't be read: " + what, place);
     }
 }

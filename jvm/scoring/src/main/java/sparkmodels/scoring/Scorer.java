@@ -87,7 +87,8 @@ public interface Scorer extends AutoCloseable {
     Object[] scoreRow(Object[] row);
 
     /**
-     * The outputs of one row by name. Names that are no input are ignored.
+     * The outputs of one row by name. Names that are no input are ignored, and an absent one is a missing value where
+     * the model takes one.
      *
      * @throws InputException [MISSING_COLUMNS] inputs are absent; all of them are named
      * @throws RowException this row can't be scored
@@ -137,12 +138,33 @@ public interface Scorer extends AutoCloseable {
     }
 
     /**
-     * The answer to a JSON body in split orientation: a list of values for one output, else of records.
+     * The outputs of a body's rows, bound by the inputs' names and cast by their types as JSON and CSV need it.
+     *
+     * @throws InputException columns are missing or values don't fit, all of which is told at once; or [COLUMN_COUNT]
+     * @throws RowException the first row that can't be scored
+     * @throws CancellationException the thread was interrupted before the last row
+     */
+    default Table scoreBody(Body body) {
+        return scoreTable(BodyRows.bound(body, inputs(), positional())).orThrow();
+    }
+
+    /** Whether the signature names no inputs, so that a body's columns are bound by position. */
+    default boolean positional() {
+        return false;
+    }
+
+    /** Whether an answer is a list of records: there are several outputs, or the signature names them. */
+    default boolean records() {
+        return outputs().size() != 1;
+    }
+
+    /**
+     * The answer to a JSON body in split orientation: a list of records or of values, as {@link #records} says.
      *
      * @throws InputException the body is no split-oriented JSON of these inputs, or one of its rows can't be scored
      */
     default String scoreJson(String body) {
-        return Answer.of(scoreTable(Body.split(body).table()).orThrow());
+        return Answer.of(scoreBody(Body.split(body)), records());
     }
 
     @Override

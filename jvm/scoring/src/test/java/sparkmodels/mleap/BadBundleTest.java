@@ -8,15 +8,22 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import sparkmodels.errors.InputException;
 import sparkmodels.errors.ModelException;
 import sparkmodels.fixtures.Bundle;
 import sparkmodels.fixtures.Packages;
+import sparkmodels.packages.Json;
 import sparkmodels.scoring.Scorer;
 
 final class BadBundleTest {
@@ -110,6 +117,102 @@ final class BadBundleTest {
             zip.putNextEntry(new ZipEntry("../../../evil"));
         }
         assertError("UNSAFE_ARCHIVE", root.resolve("mleap/model"));
+    }
+
+    @Test
+    void zipThatUnpacksToTooMuch() throws IOException {
+        Packages.mlmodel(root, "");
+        Files.createDirectories(root.resolve("mleap"));
+        try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(root.resolve("mleap/model")))) {
+            zip.putNextEntry(new ZipEntry("bundle.json"));
+            for (int at = 0; at < 100; at++) {
+                zip.write(new byte[1 << 20]);
+            }
+        }
+        assertTrue(assertError("UNSAFE_ARCHIVE", root.resolve("mleap/model"))
+                .getMessage()
+                .contains("'bundle.json' unpacks to more than 200 times its size"));
+    }
+
+    @Test
+    void everyFileCutOffAnywhere() throws IOException {
+        Packages.forest(root, 2);
+        Object expected = answer();
+        for (Path file : files()) {
+            String whole = Files.readString(file);
+            for (int length = 0; length < whole.strip().length(); length += 1 + whole.length() / 20) {
+                Files.writeString(file, whole.substring(0, length));
+                refusedOrSame(expected, file + " cut off after " + length);
+            }
+            Files.writeString(file, whole);
+        }
+        assertEquals(expected, answer());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"null", "\"text\"", "[]", "{}", "true", "REMOVED", "EXTRA"})
+    void everyValueOfAnotherType(String other) throws IOException {
+        Packages.small(root);
+        everyValue(other);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"null", "\"text\"", "[]", "{}", "true", "REMOVED", "EXTRA"})
+    void everyValueOfATree(String other) throws IOException {
+        Packages.forest(root, 2);
+        everyValue(other);
+    }
+
+    private void everyValue(String other) throws IOException {
+        Object expected = answer();
+        for (Path file : files()) {
+            List<String> lines = Files.readAllLines(file);
+            boolean byLine = file.endsWith("tree.json");
+            String whole = Files.readString(file);
+            List<String> texts = byLine ? lines : List.of(whole);
+            for (int line = 0; line < texts.size(); line++) {
+                int count = Mutation.count(texts.get(line));
+                for (int at = 0; at < count; at++) {
+                    String changed = Mutation.of(texts.get(line), at, other);
+                    List<String> all = new ArrayList<>(texts);
+                    all.set(line, changed);
+                    Files.writeString(file, String.join("\n", all));
+                    refusedOrSame(expected, changed);
+                }
+            }
+            Files.writeString(file, whole);
+        }
+        assertEquals(expected, answer());
+    }
+
+    /** A broken bundle is refused with its path, or what was changed in it does not matter; nothing is scored wrong. */
+    private void refusedOrSame(Object expected, String change) {
+        try {
+            assertEquals(expected, answer(), change);
+        } catch (InputException error) {
+            // As well: a label or a column of another name, which the row shows.
+            assertTrue(error.code().matches("INVALID_INPUT|MISSING_COLUMNS|TENSOR_SHAPE"), change + error);
+        } catch (ModelException error) {
+            assertTrue(List.of("INVALID_BUNDLE", "UNKNOWN_OP", "INVALID_PACKAGE").contains(error.code()), change + error);
+            assertTrue(error.place().startsWith(root.resolve("mleap/model").toString()), change + error);
+        }
+    }
+
+    /** What comes out for one row, as text. */
+    private Object answer() {
+        try (Scorer scorer = Scorer.open(root)) {
+            Scorer all = scorer.withOutputs(List.of("probability", "prediction"));
+            Object[] row = scorer.inputs().size() == 1
+                    ? new Object[] {new double[] {0.05, 0.15, 0.25, 0.35}}
+                    : new Object[] {40.0, "Oslo", 4};
+            return Json.write(Arrays.asList(all.scoreRow(row)));
+        }
+    }
+
+    private List<Path> files() throws IOException {
+        try (Stream<Path> files = Files.walk(root.resolve("mleap/model"))) {
+            return files.filter(Files::isRegularFile).sorted().toList();
+        }
     }
 
     /** A file of a whole package, after a text in it was replaced. */

@@ -20,10 +20,12 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import sparkmodels.errors.InputException;
+import sparkmodels.errors.ModelException;
 import sparkmodels.errors.RowException;
 import sparkmodels.fixtures.Bundle;
 import sparkmodels.fixtures.Packages;
 import sparkmodels.packages.Table;
+import sparkmodels.scoring.Body;
 import sparkmodels.scoring.Field;
 import sparkmodels.scoring.Scored;
 import sparkmodels.scoring.Scorer;
@@ -62,6 +64,53 @@ final class MleapScorerTest {
         assertEquals(
                 List.of("prediction"),
                 scorer.outputs().stream().map(Field::name).toList());
+    }
+
+    @Test
+    void withoutSignatureNumbersAreIndexedAsTheSampleHadThem() {
+        Packages.mlmodel(root, "");
+        new Bundle(root.resolve("mleap/model"))
+                .indexer("size", "sizeIndex", "keep", "2.0", "0.5")
+                .indexer("store", "storeIndex", "error", "7", "12")
+                .indexer("city", "cityIndex", "error", "Rome", "7")
+                .assembler("features", "sizeIndex", "storeIndex", "cityIndex", "member")
+                .write();
+        Bundle.write(
+                root.resolve("mleap/input_schema.json"),
+                """
+                {"type": "struct", "fields": [
+                  {"name": "size", "type": "double", "nullable": true, "metadata": {}},
+                  {"name": "store", "type": "long", "nullable": true, "metadata": {}},
+                  {"name": "city", "type": "string", "nullable": true, "metadata": {}},
+                  {"name": "member", "type": "boolean", "nullable": true, "metadata": {}},
+                  {"name": "spent", "type": {"type": "udt", "class": "VectorUDT"}, "nullable": true, "metadata": {}}]}
+                """);
+        Scorer scorer = Scorer.open(root).withOutputs(List.of("features"));
+        assertEquals(
+                List.of("double", "long", "string", "boolean"),
+                scorer.inputs().stream().map(Field::type).toList());
+        assertArrayEquals(
+                new double[] {0, 1, 0, 1}, (double[]) scorer.scoreRow(new Object[] {2, 12, "Rome", true})[0]);
+        assertArrayEquals(
+                new double[] {2, 0, 1, 0}, (double[]) scorer.scoreRow(new Object[] {1.5, 7L, "7", false})[0]);
+        for (Object[] row : List.of(
+                new Object[] {"2.0", 7, "Rome", true},
+                new Object[] {2.0, 7.5, "Rome", true},
+                new Object[] {2.0, 7, 7, true},
+                new Object[] {2.0, 7, "Rome", 1})) {
+            assertEquals(
+                    "COLUMN_TYPE",
+                    assertThrows(RowException.class, () -> scorer.scoreRow(row)).code());
+        }
+    }
+
+    @Test
+    void aSchemaOfTheSampleThatIsNone() {
+        Packages.small(root);
+        Bundle.write(root.resolve("mleap/input_schema.json"), "[]");
+        ModelException error = assertThrows(ModelException.class, () -> Scorer.open(root));
+        assertEquals("INVALID_PACKAGE", error.code());
+        assertTrue(error.getMessage().contains("input_schema.json"));
     }
 
     @Test
@@ -111,7 +160,8 @@ final class MleapScorerTest {
         InputException error =
                 assertThrows(InputException.class, () -> small().score(Map.of("Age", 1.0, "city", "Rome")));
         assertEquals("MISSING_COLUMNS", error.code());
-        assertTrue(error.getMessage().contains("['visits']"), error.getMessage());
+        assertTrue(error.getMessage().contains("['age', 'visits']"), error.getMessage());
+        assertEquals("rename 'Age' to 'age'", error.hint().orElseThrow());
         InputException json = assertThrows(InputException.class, () -> small().scoreJson(
                         "{\"columns\": [\"age\", \"city\", \"Visits\"], \"data\": [[1, \"Rome\", 1]]}"));
         assertEquals("rename 'Visits' to 'visits'", json.hint().orElseThrow());
@@ -135,7 +185,49 @@ final class MleapScorerTest {
     void splitJson() {
         String body =
                 "{\"columns\": [\"age\", \"city\", \"visits\"], \"data\": [[90, \"Rome\", 4], [10.5, \"Oslo\", 0]]}";
-        assertEquals("[1.0,0.0]", Scorer.open(Packages.small(root)).scoreJson(body));
+        Packages.small(root);
+        Scorer named = Scorer.open(root);
+        Packages.mlmodel(root, "");
+        Scorer scorer = Scorer.open(root);
+        assertEquals("[1.0,0.0]", scorer.scoreJson(body.replace("4", "4.0")));
+        assertEquals("[1.0,0.0]", named.withOutputs(List.of("prediction")).scoreJson(body));
+        // Where the signature names the outputs a row is a record, as the Python server answers.
+        assertEquals("[{\"prediction\":1.0},{\"prediction\":0.0}]", named.scoreJson(body));
+    }
+
+    @Test
+    void allThatIsWrongWithABodyIsToldAtOnce() {
+        Scorer scorer = Scorer.open(Packages.small(root));
+        Body body = Body.json("[{\"age\": \"old\", \"visits\": 1.5}, {\"age\": 1, \"visits\": null}]");
+        InputException error = assertThrows(InputException.class, () -> scorer.scoreBody(body));
+        assertEquals(
+                """
+                [INVALID_INPUT] 4 problems with the input.
+                [MISSING_COLUMNS] Model is missing inputs ['city'].
+                Where: the body, which has ['age', 'visits'].
+                [JSON_VALUE] A value that is text is no double.
+                Where: $[0].age.
+                [JSON_VALUE] A value that is a number is no integer.
+                Where: $[0].visits.
+                [NULLS_IN_COLUMN] Column 'visits' of type integer has missing values.
+                Where: inputs of the signature.
+                Hint: mark it "required": false, or fill the missing values.""",
+                error.getMessage());
+    }
+
+    @Test
+    void columnsWithoutNamesAreBoundByPosition() {
+        Packages.small(root);
+        Packages.mlmodel(
+                root,
+                "signature: {inputs: '[{\"type\": \"double\"}, {\"type\": \"string\"}, {\"type\": \"integer\"}]',"
+                        + " outputs: '[{\"type\": \"double\"}]'}\n");
+        Scorer scorer = Scorer.open(root);
+        assertEquals("[1.0]", scorer.scoreJson("{\"data\": [[90, \"Rome\", 4]]}"));
+        assertEquals("[]", scorer.scoreJson("{\"data\": []}"));
+        InputException error =
+                assertThrows(InputException.class, () -> scorer.scoreJson("{\"data\": [[90, \"Rome\"]]}"));
+        assertEquals("COLUMN_COUNT", error.code());
     }
 
     @Test

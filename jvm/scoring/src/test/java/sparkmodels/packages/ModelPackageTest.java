@@ -207,6 +207,18 @@ final class ModelPackageTest {
     }
 
     @Test
+    void theHashIsThatOfThePythonPackage() {
+        Bundle.write(root.resolve("MLmodel"), "flavors: {}\n");
+        Bundle.write(root.resolve("a/\uFB01le.txt"), "one\n");
+        Bundle.write(root.resolve("a/\uD83D\uDE00.txt"), "two\n");
+        Bundle.write(root.resolve("a/__pycache__/x.pyc"), "ignored");
+        // python -c "from spark_models.package.manifest import content_hash; print(content_hash(root))"
+        assertEquals(
+                "4ecfc659c1bc4dc5abe53cfd317e1c430a3e979589815e17a61342362c98f379",
+                ModelPackage.open(root).contentHash());
+    }
+
+    @Test
     void whatIsLoadedIsWhatWasVerified() throws Exception {
         ModelPackage model = ModelPackage.open(Packages.small(root)).verified();
         Path file = root.resolve("mleap/model/root/model.node/model.json");

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 import sparkmodels.packages.ModelPackage;
 import sparkmodels.scoring.Field;
@@ -18,9 +19,12 @@ final class Inspect implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", description = "The package.")
     private Path root;
 
+    @Mixin
+    private PackagePin pin;
+
     @Override
     public Integer call() {
-        ModelPackage model = ModelPackage.open(root).verified();
+        ModelPackage model = pin.open(root);
         System.out.println("package    " + root);
         model.timeCreated().ifPresent(time -> System.out.println("created    " + time));
         System.out.println("hash       " + model.contentHash());

@@ -1,13 +1,14 @@
 package sparkmodels.cli;
 
 import java.nio.file.Path;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import sparkmodels.packages.ModelPackage;
 
 /** The package that a command works on. */
 final class ModelOption {
     @Option(
-            names = {"-m", "--model"},
+            names = {"-m", "--model", "--model-uri"},
             required = true,
             paramLabel = "DIR",
             description = "The package.")
@@ -16,14 +17,10 @@ final class ModelOption {
     @Option(names = "--no-verify-manifest", description = "Don't compare the files with the manifest.")
     private boolean unverified;
 
-    @Option(names = "--expected-hash", paramLabel = "SHA256", description = "Refuse a package of another content hash.")
-    private String expectedHash;
+    @Mixin
+    private PackagePin pin;
 
     ModelPackage open() {
-        ModelPackage model = ModelPackage.open(root);
-        if (expectedHash != null) {
-            return model.verified(expectedHash);
-        }
-        return unverified ? model : model.verified();
+        return unverified && !pin.isGiven() ? ModelPackage.open(root) : pin.open(root);
     }
 }

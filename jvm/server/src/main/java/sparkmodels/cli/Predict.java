@@ -24,13 +24,13 @@ final class Predict implements Callable<Integer> {
     private ModelOption model;
 
     @Option(
-            names = {"-i", "--input"},
+            names = {"-i", "--input", "--input-path"},
             paramLabel = "FILE",
             description = "What to score; standard input by default.")
     private Path input;
 
     @Option(
-            names = {"-o", "--output"},
+            names = {"-o", "--output", "--output-path"},
             paramLabel = "FILE",
             description = "Where the answer goes; standard output by default.")
     private Path output;
@@ -61,9 +61,11 @@ final class Predict implements Callable<Integer> {
         ModelPackage opened = model.open();
         try (Scorer all = Scorer.load(opened)) {
             Scorer scorer = outputs == null ? all : all.withOutputs(outputs);
-            Body body = form == Form.csv ? Body.csv(text, scorer.inputs()) : Body.json(text);
-            Table scored = scorer.scoreTable(body.table()).orThrow();
-            String answer = body.wrapped() ? Answer.wrapped(scored) : Answer.of(scored);
+            Body body = form == Form.csv ? Body.csv(text) : Body.json(text);
+            Table scored = scorer.scoreBody(body);
+            String answer = body.wrapped()
+                    ? Answer.wrapped(scored, scorer.records())
+                    : Answer.of(scored, scorer.records());
             if (output == null) {
                 System.out.println(answer);
             } else {

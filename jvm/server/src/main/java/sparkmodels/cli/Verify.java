@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import sparkmodels.packages.Json;
@@ -22,6 +23,9 @@ import sparkmodels.testkit.GoldenCases;
 final class Verify implements Callable<Integer> {
     @Parameters(paramLabel = "DIR", description = "The package.")
     private Path root;
+
+    @Mixin
+    private PackagePin pin;
 
     @Option(
             names = "--cases",
@@ -40,7 +44,7 @@ final class Verify implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ModelPackage model = ModelPackage.open(root).verified();
+        ModelPackage model = pin.open(root);
         GoldenCases golden = cases == null ? GoldenCases.of(model) : GoldenCases.read(cases);
         try (Scorer scorer = Scorer.load(model)) {
             List<Conflict> conflicts = golden.conflicts(scorer, tolerance);

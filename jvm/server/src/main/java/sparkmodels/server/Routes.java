@@ -1,168 +1,277 @@
 package sparkmodels.server;
 
-import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
 import sparkmodels.errors.InputException;
+import sparkmodels.packages.Json;
 import sparkmodels.packages.Table;
 import sparkmodels.scoring.Answer;
 import sparkmodels.scoring.Body;
 import sparkmodels.scoring.Scorer;
 
-/** The routes: {@code /invocations}, {@code /ping}, {@code /health}, {@code /version}, {@code /metrics}. */
-final class Routes extends Handler.Abstract {
-    private static final String JSON = "application/json";
-    private static final String CSV = "text/csv";
-    /** Bodies of the largest size that are held at once, as the Python server has it. */
-    private static final int BODIES_HELD = 4;
-
-    private static final Map<String, String> METHODS =
-            Map.of("/invocations", "POST", "/ping", "GET", "/health", "GET", "/version", "GET", "/metrics", "GET");
+/** The routes of the server, in the order of a request: its host, route and token, its body, the model, the answer. */
+final class Routes extends Handler.Abstract.NonBlocking {
+    private static final List<String> OPEN = List.of("/ping", "/health", "/v2/health/live", "/v2/health/ready");
+    private static final String ACCEPTED =
+            "text/csv, application/json, application/json; format=pandas-split, application/json; format=pandas-records";
 
     private final Scorer scorer;
-    private final String version;
+    private final ModelCard card;
     private final ServerOptions options;
-    private final ExecutorService pool;
+    private final ThreadPoolExecutor pool;
     private final ScheduledExecutorService clock;
-    private final Set<String> hosts;
+    private final Set<String> hosts = new HashSet<>();
     private final Metrics metrics = new Metrics();
-    private final AtomicInteger bodies = new AtomicInteger();
+    private final AtomicInteger asked = new AtomicInteger();
     private final AtomicLong held = new AtomicLong();
+    private final Map<String, Route> routes = new LinkedHashMap<>();
+    private volatile boolean draining;
 
-    Routes(Scorer scorer, String version, ServerOptions options, ExecutorService pool, ScheduledExecutorService clock) {
+    Routes(
+            Scorer scorer,
+            ModelCard card,
+            ServerOptions options,
+            ThreadPoolExecutor pool,
+            ScheduledExecutorService clock) {
         this.scorer = scorer;
-        this.version = version;
+        this.card = card;
         this.options = options;
         this.pool = pool;
         this.clock = clock;
-        this.hosts = new HashSet<>(options.allowedHosts());
+        options.access().allowedHosts().forEach(name -> hosts.add(name.toLowerCase(Locale.ROOT)));
         hosts.addAll(List.of("localhost", options.host().toLowerCase(Locale.ROOT)));
+        route("/invocations", "POST", this::invocations);
+        route("/ping", "GET", (request, reply) -> ready(reply, "text/plain", "\n"));
+        route("/health", "GET", (request, reply) -> ready(reply, "text/plain", "\n"));
+        route("/version", "GET", (request, reply) -> reply.send(200, Reply.JSON, card.version()));
+        route("/metrics", "GET", (request, reply) -> reply.send(
+                200, "text/plain; version=0.0.4; charset=utf-8", metrics.text(asked.get())));
+        route("/openapi.json", "GET", (request, reply) -> reply.send(200, Reply.JSON, card.openApi()));
+        route("/", "GET", this::page);
+        route("/v2", "GET", (request, reply) -> reply.send(200, Reply.JSON, card.server()));
+        route("/v2/health/live", "GET", (request, reply) -> reply.send(200, Reply.JSON, "{\"live\":true}"));
+        String readiness = Json.write(ready(card.name()));
+        route("/v2/health/ready", "GET", (request, reply) -> ready(reply, Reply.JSON, readiness));
+        for (String model : List.of("/v2/models/" + card.name(), "/v2/models/" + card.name() + "/versions/1")) {
+            route(model, "GET", (request, reply) -> reply.send(200, Reply.JSON, card.inference()));
+            route(model + "/ready", "GET", (request, reply) -> ready(reply, Reply.JSON, readiness));
+            route(model + "/infer", "POST", this::infer);
+        }
+    }
+
+    private static Map<String, Object> ready(String name) {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("name", name);
+        facts.put("ready", true);
+        return facts;
+    }
+
+    /** Takes no more: `/ping` says so, and every answer ends its connection. What was asked is answered. */
+    void drain() {
+        draining = true;
+    }
+
+    /** How many requests have no answer yet. */
+    int unanswered() {
+        return asked.get();
     }
 
     @Override
     public boolean handle(Request request, Response response, Callback callback) {
-        Reply reply = new Reply(request, response, callback);
+        Incoming incoming = new Incoming(request, options.limits().maxBody(), held);
+        Reply reply = new Reply(request, response, callback, incoming, options.debug());
         try {
-            checkHost(request);
-            String path = Request.getPathInContext(request);
-            String method = METHODS.get(path);
-            if (method == null) {
-                throw HttpError.notFound();
+            cors(request, reply);
+            if (draining) {
+                reply.header(HttpHeader.CONNECTION, "close");
             }
-            String asked = request.getMethod().equals("HEAD") ? "GET" : request.getMethod();
-            if (!asked.equals(method)) {
-                response.getHeaders().put(HttpHeader.ALLOW, method);
-                throw new HttpError(405, "METHOD_NOT_ALLOWED", "The route takes only " + method + ".");
-            }
-            switch (path) {
-                case "/invocations" -> invocations(request, reply);
-                case "/version" -> reply.send(200, JSON, version);
-                case "/metrics" -> reply.send(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text());
-                default -> reply.send(200, "text/plain", "\n");
-            }
+            answer(request, incoming, reply);
         } catch (RuntimeException error) {
             reply.fail(error);
         }
         return true;
     }
 
-    private void invocations(Request request, Reply reply) {
-        boolean csv = mediaType(request).equals(CSV);
-        if (bodies.incrementAndGet() > options.queue() + options.threads()) {
-            bodies.decrementAndGet();
-            throw HttpError.queueFull(options.queue());
+    private void answer(Request request, Incoming incoming, Reply reply) {
+        checkHost(request);
+        String path = Request.getPathInContext(request);
+        Route route = routes.get(path);
+        if (path.equals("/invocations") || path.startsWith("/v2/models")) {
+            reply.onEnd(() -> metrics.answered(reply.status(), reply.nanos()));
         }
-        reply.onEnd(bodies::decrementAndGet);
-        String body = body(request, reply);
+        if (route == null) {
+            throw HttpError.notFound();
+        }
+        String method = request.getMethod();
+        if (method.equals("OPTIONS") && !options.access().corsOrigins().isEmpty()) {
+            reply.send(204, Reply.JSON, "");
+            return;
+        }
+        if (!(method.equals("HEAD") ? "GET" : method).equals(route.method())) {
+            reply.header(HttpHeader.ALLOW, route.method());
+            throw HttpError.methodNotAllowed(route.method());
+        }
+        if (!OPEN.contains(path) && !hasToken(request)) {
+            reply.header(HttpHeader.WWW_AUTHENTICATE, "Bearer");
+            throw HttpError.unauthorized();
+        }
+        route.handler().handle(new Asked(request, incoming), reply);
+    }
+
+    private void invocations(Asked asked, Reply reply) {
+        MediaType type = MediaType.of(asked.request());
+        requireJsonAccepted(asked.request());
+        score(asked, reply, bytes -> {
+            Body body = type.csv() ? Body.csv(text(bytes, "csv")) : Body.json(text(bytes, "$"), type.orient());
+            Table scored = predict(body);
+            return body.wrapped() || options.wrap()
+                    ? Answer.wrapped(scored, scorer.records())
+                    : Answer.of(scored, scorer.records());
+        });
+    }
+
+    private void infer(Asked asked, Reply reply) {
+        String given = asked.request().getHeaders().get(HttpHeader.CONTENT_TYPE);
+        if (given != null && MediaType.of(asked.request()).csv()) {
+            throw HttpError.mediaType(given, Reply.JSON);
+        }
+        score(asked, reply, bytes -> {
+            Inference inference = Inference.read(text(bytes, "$"), scorer);
+            return inference.answer(predict(inference.body()), card.name(), scorer.records());
+        });
+    }
+
+    private Table predict(Body body) {
+        long start = System.nanoTime();
+        int rows = body.table().rows().size();
         try {
-            Future<?> task = pool.submit(() -> score(body, csv, reply));
-            ScheduledFuture<?> alarm = clock.schedule(
-                    () -> {
-                        // First the answer: the interrupted scorer would give one of its own.
-                        reply.fail(HttpError.deadline(options.timeout().toMillis() / 1000.0));
-                        task.cancel(true);
-                    },
-                    options.timeout().toMillis(),
-                    TimeUnit.MILLISECONDS);
-            reply.onEnd(() -> alarm.cancel(false));
-        } catch (RejectedExecutionException error) {
-            throw HttpError.queueFull(options.queue());
+            return scorer.scoreBody(body);
+        } finally {
+            metrics.predicted(rows, System.nanoTime() - start);
         }
     }
 
-    private void score(String text, boolean csv, Reply reply) {
+    /** Reads the body, and runs the model on it when its turn comes; each within its time. */
+    private void score(Asked request, Reply reply, Scoring scoring) {
+        int most = options.limits().queue() + options.limits().threads();
+        if (asked.incrementAndGet() > most) {
+            asked.decrementAndGet();
+            throw HttpError.queueFull(options.limits().queue());
+        }
+        reply.onEnd(asked::decrementAndGet);
+        ScheduledFuture<?> slow = clock.schedule(
+                () -> reply.fail(HttpError.slow()), options.limits().readTimeout().toMillis(), TimeUnit.MILLISECONDS);
+        reply.onEnd(() -> slow.cancel(false));
+        request.incoming().read(
+                bytes -> {
+                    slow.cancel(false);
+                    submit(bytes, reply, scoring);
+                },
+                reply::fail);
+    }
+
+    private void submit(byte[] bytes, Reply reply, Scoring scoring) {
+        long millis = options.limits().timeout().toMillis();
         try {
-            Body body = csv ? Body.csv(text, scorer.inputs()) : Body.json(text);
-            Table scored = scorer.scoreTable(body.table()).orThrow();
-            metrics.scored(scored.rows().size());
-            reply.send(200, JSON, body.wrapped() || options.wrap() ? Answer.wrapped(scored) : Answer.of(scored));
+            Future<?> task = pool.submit(() -> run(bytes, reply, scoring));
+            ScheduledFuture<?> alarm = clock.schedule(
+                    () -> {
+                        // First the answer: the interrupted scorer would give one of its own.
+                        reply.fail(HttpError.deadline(millis / 1000.0));
+                        task.cancel(true);
+                    },
+                    millis,
+                    TimeUnit.MILLISECONDS);
+            reply.onEnd(() -> alarm.cancel(false));
+        } catch (RejectedExecutionException error) {
+            reply.fail(draining ? HttpError.notReady() : HttpError.queueFull(options.limits().queue()));
+        }
+    }
+
+    private void run(byte[] bytes, Reply reply, Scoring scoring) {
+        if (reply.isAnswered()) {
+            return;
+        }
+        try {
+            reply.send(200, Reply.JSON, scoring.score(bytes));
         } catch (RuntimeException | StackOverflowError error) {
             reply.fail(error);
         }
     }
 
-    private static String mediaType(Request request) {
-        String given = request.getHeaders().get(HttpHeader.CONTENT_TYPE);
-        String type = given == null ? "" : given.split(";")[0].strip().toLowerCase(Locale.ROOT);
-        String encoding = request.getHeaders().get(HttpHeader.CONTENT_ENCODING);
-        boolean otherText = given != null && given.toLowerCase(Locale.ROOT).matches(".*charset=(?!\"?utf-?8).*");
-        if (!List.of(JSON, CSV).contains(type) || otherText || encoding != null && !encoding.equals("identity")) {
-            String what = given == null ? "The request says no content type." : "The content type is not read here.";
-            throw new HttpError(
-                    415,
-                    "UNSUPPORTED_MEDIA_TYPE",
-                    what + "\nHint: send one of application/json, text/csv, in UTF-8 and not encoded.");
+    private void ready(Reply reply, String type, String body) {
+        if (draining) {
+            throw HttpError.notReady();
         }
-        return type;
+        reply.send(200, type, body);
     }
 
-    private String body(Request request, Reply reply) {
-        if (request.getLength() > options.maxBody()) {
-            throw HttpError.tooLarge(options.maxBody());
-        }
-        // A length that is not told may be any.
-        long reserved = request.getLength() < 0 ? options.maxBody() : request.getLength();
-        reply.onEnd(() -> held.addAndGet(-reserved));
-        if (held.addAndGet(reserved) > BODIES_HELD * (long) options.maxBody()) {
-            throw HttpError.queueFull(bodies.get());
-        }
-        try (InputStream stream = Content.Source.asInputStream(request)) {
-            byte[] bytes = stream.readNBytes(options.maxBody() + 1);
-            if (bytes.length > options.maxBody()) {
-                throw HttpError.tooLarge(options.maxBody());
-            }
-            return StandardCharsets.UTF_8
+    private void page(Asked asked, Reply reply) {
+        reply.header("content-security-policy", card.securityPolicy());
+        reply.header("x-content-type-options", "nosniff");
+        reply.send(200, "text/html; charset=utf-8", card.page());
+    }
+
+    private void route(String path, String method, Route.Answering handler) {
+        routes.put(path, new Route(method, handler));
+    }
+
+    private static String text(byte[] bytes, String place) {
+        try {
+            String text = StandardCharsets.UTF_8
                     .newDecoder()
                     .decode(ByteBuffer.wrap(bytes))
                     .toString();
+            return text.startsWith("\uFEFF") ? text.substring(1) : text;
         } catch (CharacterCodingException error) {
-            throw new InputException("JSON_BODY", "The body is not UTF-8 text", "$", "", error);
-        } catch (IOException error) {
-            throw new HttpError(400, "REQUEST_REFUSED", "The body was not sent whole.");
+            throw new InputException("JSON_BODY", "The input can't be read: it is not UTF-8", place, "", error);
         }
+    }
+
+    private boolean hasToken(Request request) {
+        Optional<String> token = options.access().token();
+        String given = request.getHeaders().get(HttpHeader.AUTHORIZATION);
+        return token.isEmpty()
+                || MessageDigest.isEqual(
+                        ("Bearer " + token.get()).getBytes(StandardCharsets.UTF_8),
+                        (given == null ? "" : given).getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static void requireJsonAccepted(Request request) {
+        List<String> given = request.getHeaders().getValuesList(HttpHeader.ACCEPT);
+        if (given.isEmpty()) {
+            return;
+        }
+        for (String part : String.join(",", given).split(",")) {
+            String media = part.split(";")[0].strip().toLowerCase(Locale.ROOT);
+            boolean refused = part.toLowerCase(Locale.ROOT).matches(".*;\\s*q=0(\\.0*)?\\s*(;.*)?");
+            if (!refused && List.of("", "*/*", "application/*", Reply.JSON).contains(media)) {
+                return;
+            }
+        }
+        throw HttpError.notAcceptable(Reply.JSON);
     }
 
     /** No page of another site reaches this server by a name of its own. */
@@ -172,58 +281,64 @@ final class Routes extends Handler.Abstract {
         String bare = name.startsWith("[") ? name.substring(1, Math.max(name.indexOf(']'), 1)) : name.split(":", 2)[0];
         boolean address = name.startsWith("[") || bare.matches("[0-9]{1,3}(\\.[0-9]{1,3}){3}");
         if (!address && !hosts.contains(bare) && !hosts.contains("*")) {
-            throw new HttpError(
-                    421,
-                    "HOST_NOT_ALLOWED",
-                    "The request's Host is not one of this server's.\nHint: start it with --allow-host.");
+            throw HttpError.otherHost();
         }
     }
 
-    /** The one answer to a request, whoever is first to give it. */
-    private final class Reply {
-        private final Request request;
-        private final Response response;
-        private final Callback callback;
-        private final long start = System.nanoTime();
-        private final AtomicBoolean answered = new AtomicBoolean();
-        private final List<Runnable> endings = new CopyOnWriteArrayList<>();
-
-        Reply(Request request, Response response, Callback callback) {
-            this.request = request;
-            this.response = response;
-            this.callback = callback;
+    private void cors(Request request, Reply reply) {
+        Set<String> origins = options.access().corsOrigins();
+        if (origins.isEmpty()) {
+            return;
         }
-
-        void onEnd(Runnable ending) {
-            endings.add(ending);
-            if (answered.get() && endings.remove(ending)) {
-                ending.run();
-            }
+        reply.header(HttpHeader.VARY, "origin");
+        String origin = request.getHeaders().get(HttpHeader.ORIGIN);
+        if (origin != null && (origins.contains(origin) || origins.contains("*"))) {
+            reply.header(HttpHeader.ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            reply.header(HttpHeader.ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, accept");
+            reply.header(HttpHeader.ACCESS_CONTROL_ALLOW_METHODS, "GET, POST");
         }
+    }
 
-        void fail(Throwable error) {
-            HttpError refused = HttpError.of(error, options.debug());
-            send(refused.status(), JSON, refused.body());
+    /** A body as the text of its answer. */
+    private interface Scoring {
+        String score(byte[] body);
+    }
+
+    /** A request, and its body as it comes. */
+    private record Asked(Request request, Incoming incoming) {}
+
+    /** What answers a path, by one method. */
+    private record Route(String method, Answering handler) {
+        interface Answering {
+            void handle(Asked asked, Reply reply);
         }
+    }
 
-        void send(int status, String type, String body) {
-            if (!answered.compareAndSet(false, true)) {
-                return;
-            }
-            for (Runnable ending : endings) {
-                if (endings.remove(ending)) {
-                    ending.run();
+    /** What a Content-Type says of a body. */
+    private record MediaType(boolean csv, Optional<Body.Orient> orient) {
+        static MediaType of(Request request) {
+            String given = request.getHeaders().get(HttpHeader.CONTENT_TYPE);
+            String encoding = request.getHeaders().get(HttpHeader.CONTENT_ENCODING);
+            String[] parts = given == null ? new String[] {""} : given.split(";");
+            String media = parts[0].strip().toLowerCase(Locale.ROOT);
+            boolean known = media.equals(Reply.JSON) || media.equals("text/csv");
+            boolean plain = encoding == null || encoding.equals("identity");
+            Optional<Body.Orient> orient = Optional.empty();
+            for (int at = 1; at < parts.length; at++) {
+                String[] parameter = parts[at].strip().toLowerCase(Locale.ROOT).split("=", 2);
+                String value = parameter.length < 2 ? "" : parameter[1].strip().replace("\"", "");
+                if (parameter[0].strip().equals("charset")) {
+                    known &= List.of("utf-8", "utf8", "us-ascii").contains(value);
+                }
+                if (parameter[0].strip().equals("format")) {
+                    known &= media.equals(Reply.JSON) && List.of("pandas-split", "pandas-records").contains(value);
+                    orient = Optional.of(value.equals("pandas-split") ? Body.Orient.SPLIT : Body.Orient.RECORDS);
                 }
             }
-            metrics.answered(status, System.nanoTime() - start);
-            response.setStatus(status);
-            response.getHeaders().put(HttpHeader.CONTENT_TYPE, type);
-            if (status == 429 || status == 503) {
-                response.getHeaders().put(HttpHeader.RETRY_AFTER, "1");
+            if (!known || !plain) {
+                throw HttpError.mediaType(given, ACCEPTED);
             }
-            byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-            response.getHeaders().put(HttpHeader.CONTENT_LENGTH, bytes.length);
-            response.write(true, request.getMethod().equals("HEAD") ? null : ByteBuffer.wrap(bytes), callback);
+            return new MediaType(media.equals("text/csv"), orient);
         }
     }
 }

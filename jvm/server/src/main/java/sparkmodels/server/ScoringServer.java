@@ -1,21 +1,21 @@
 package sparkmodels.server;
 
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
-import org.eclipse.jetty.util.BufferUtil;
-import sparkmodels.packages.Json;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import sparkmodels.packages.ModelPackage;
 import sparkmodels.scoring.Scorer;
 
@@ -26,21 +26,22 @@ import sparkmodels.scoring.Scorer;
  * ScoringServer server = new ScoringServer(scorer, model, ServerOptions.DEFAULT.withPort(0));
  * server.start();
  * server.port();        // the one that was free
- * server.stop();        // may be started again
+ * server.stop();        // answers what was asked; it may be started again
  * }</pre>
  */
 public final class ScoringServer {
-    private static final long IDLE_MILLIS = 60_000;
+    private static final int MOST_HEAD = 128 << 10;
+    private static final long PAUSE_MILLIS = 20;
 
     private final Scorer scorer;
-    private final ModelPackage model;
+    private final ModelCard card;
     private final ServerOptions options;
     private Running running;
 
     /** A server of a scorer, which stays the caller's to close. */
     public ScoringServer(Scorer scorer, ModelPackage model, ServerOptions options) {
         this.scorer = scorer;
-        this.model = model;
+        this.card = new ModelCard(model);
         this.options = options;
     }
 
@@ -48,33 +49,29 @@ public final class ScoringServer {
      * Binds the address and answers from then on.
      *
      * @throws IllegalStateException it runs already
-     * @throws ServerStateException the address can't be bound
+     * @throws ServerStateException the address can't be bound, or the certificate can't be used
      */
     public synchronized void start() {
         if (running != null) {
             throw new IllegalStateException("the server runs already, on port " + running.connector.getLocalPort());
         }
         ThreadPoolExecutor pool = new ThreadPoolExecutor(
-                options.threads(), options.threads(), 1, TimeUnit.MINUTES, new ArrayBlockingQueue<>(options.queue()));
+                options.limits().threads(), options.limits().threads(), 1, TimeUnit.MINUTES, waiting());
         ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
+        Routes routes = new Routes(scorer, card, options, pool, clock);
         Server server = new Server();
-        HttpConfiguration configuration = new HttpConfiguration();
-        configuration.setSendServerVersion(false);
-        ServerConnector connector = new ServerConnector(server, new HttpConnectionFactory(configuration));
-        connector.setHost(options.host());
-        connector.setPort(options.port());
-        connector.setIdleTimeout(IDLE_MILLIS);
-        server.addConnector(connector);
-        server.setHandler(new Routes(scorer, version(), options, pool, clock));
+        Running started = new Running(server, connector(server), routes, pool, clock, options);
+        server.addConnector(started.connector);
+        server.setHandler(routes);
         server.setErrorHandler((request, response, callback) -> {
-            response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
-            String body = new HttpError(
-                            response.getStatus(), "REQUEST_REFUSED", "The request is not HTTP that is answered here.")
-                    .body();
-            response.write(true, BufferUtil.toBuffer(body), callback);
+            response.getHeaders().put(HttpHeader.CONTENT_TYPE, Reply.JSON);
+            HttpError refused = new HttpError(
+                    response.getStatus(),
+                    "REQUEST_REFUSED",
+                    "[REQUEST_REFUSED] The request is not HTTP that is answered here.");
+            Content.Sink.write(response, true, refused.json(), callback);
             return true;
         });
-        Running started = new Running(server, connector, pool, clock);
         try {
             server.start();
         } catch (Exception error) {
@@ -105,27 +102,68 @@ public final class ScoringServer {
         }
     }
 
-    /** Frees the address; nothing happens where it is stopped already. */
+    /**
+     * Frees the address, answers what was asked, for as long as a request may take, and closes the connections. Nothing
+     * happens where it is stopped already.
+     */
     public synchronized void stop() {
         if (running != null) {
             Running ended = running;
             running = null;
+            ended.drain();
             ended.end();
         }
     }
 
-    private String version() {
-        Map<String, Object> facts = new LinkedHashMap<>();
-        String version = ScoringServer.class.getPackage().getImplementationVersion();
-        facts.put("spark_models", version == null ? "development" : version);
-        facts.put("java", Runtime.version().toString());
-        facts.put("run_id", model.runId().orElse(null));
-        facts.put("flavors", new ArrayList<>(model.flavors().keySet()));
-        return Json.write(facts);
+    private BlockingQueue<Runnable> waiting() {
+        int queue = options.limits().queue();
+        return queue == 0 ? new SynchronousQueue<>() : new ArrayBlockingQueue<>(queue);
+    }
+
+    private ServerConnector connector(Server server) {
+        HttpConfiguration configuration = new HttpConfiguration();
+        configuration.setSendServerVersion(false);
+        configuration.setRequestHeaderSize(MOST_HEAD);
+        // The Host is checked with the routes; a certificate for another name is the client's to judge.
+        configuration.addCustomizer(new SecureRequestCustomizer(false));
+        HttpConnectionFactory http = new HttpConnectionFactory(configuration);
+        ServerConnector connector = options.access()
+                .tls()
+                .map(files -> {
+                    SslContextFactory.Server tls = new SslContextFactory.Server();
+                    tls.setSslContext(PemIdentity.context(files));
+                    return new ServerConnector(server, tls, http);
+                })
+                .orElseGet(() -> new ServerConnector(server, http));
+        connector.setHost(options.host());
+        connector.setPort(options.port());
+        connector.setAcceptQueueSize(2048);
+        connector.setIdleTimeout(options.limits().readTimeout().toMillis());
+        return connector;
     }
 
     private record Running(
-            Server server, ServerConnector connector, ThreadPoolExecutor pool, ScheduledExecutorService clock) {
+            Server server,
+            ServerConnector connector,
+            Routes routes,
+            ThreadPoolExecutor pool,
+            ScheduledExecutorService clock,
+            ServerOptions options) {
+        void drain() {
+            routes.drain();
+            connector.close();
+            long until = System.nanoTime() + options.limits().timeout().toNanos() + TimeUnit.SECONDS.toNanos(1);
+            try {
+                while (routes.unanswered() > 0 && System.nanoTime() < until) {
+                    Thread.sleep(PAUSE_MILLIS);
+                }
+                // The last answer leaves its connection after it is counted.
+                Thread.sleep(PAUSE_MILLIS);
+            } catch (InterruptedException error) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
         void end() {
             try {
                 server.stop();

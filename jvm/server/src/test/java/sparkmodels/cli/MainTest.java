@@ -8,12 +8,16 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import sparkmodels.fixtures.Bundle;
 import sparkmodels.fixtures.Packages;
+import sparkmodels.packages.ModelPackage;
 
 final class MainTest {
     @TempDir
@@ -43,7 +47,7 @@ final class MainTest {
         Path input = root.resolve("rows.csv");
         Bundle.write(input, "age,city,visits\n90,Rome,4\n,Oslo,0\n");
         assertEquals(0, Main.run("predict", "-m", model.toString(), "-i", input.toString(), "-t", "csv"));
-        assertEquals("[1.0,1.0]\n", text());
+        assertEquals("[{\"prediction\":1.0},{\"prediction\":1.0}]\n", text());
     }
 
     @Test
@@ -89,6 +93,47 @@ final class MainTest {
     void inspect() {
         assertEquals(0, Main.run("inspect", model.toString()));
         assertTrue(text().contains("inputs     age: double?, city: string?, visits: integer\n"), text());
+    }
+
+    @Test
+    void pinnedPackages() {
+        example("[[1.0], [1.0]]");
+        Path input = root.resolve("rows.csv");
+        Bundle.write(input, "age,city,visits\n90,Rome,4\n");
+        String hash = ModelPackage.open(model).contentHash();
+        List<List<String>> commands = List.of(
+                List.of("inspect", model.toString()),
+                List.of("verify", model.toString()),
+                List.of("predict", "-m", model.toString(), "-t", "csv", "-i", input.toString()),
+                List.of("serve", "-p", "0", "-m", model.toString()));
+        for (List<String> command : commands) {
+            for (String given : List.of(hash, "sha256:" + hash.toUpperCase(Locale.ROOT), "0".repeat(64))) {
+                boolean right = given.toLowerCase(Locale.ROOT).endsWith(hash);
+                if (right && command.get(0).equals("serve")) {
+                    continue;
+                }
+                printed.reset();
+                List<String> arguments = new ArrayList<>(command);
+                arguments.addAll(List.of("--expected-hash", given));
+                assertEquals(right ? 0 : 1, Main.run(arguments.toArray(String[]::new)), text());
+                assertEquals(!right, text().startsWith("[HASH_MISMATCH] The content hash is " + hash), text());
+            }
+        }
+    }
+
+    @Test
+    void wrongCallsOfServe() {
+        for (List<String> wrong : List.of(
+                List.of("--tls-cert", "x"),
+                List.of("--max-body", "much"),
+                List.of("--timeout", "0"),
+                List.of("--queue", "-1"))) {
+            List<String> arguments = new ArrayList<>(List.of("serve", "-m", model.toString()));
+            arguments.addAll(wrong);
+            assertEquals(2, Main.run(arguments.toArray(String[]::new)), text());
+        }
+        assertTrue(text().contains("TLS needs two files"), text());
+        assertEquals(0, Main.run("serve", "--help"));
     }
 
     @Test

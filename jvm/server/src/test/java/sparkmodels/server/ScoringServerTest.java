@@ -17,7 +17,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -69,27 +73,33 @@ final class ScoringServerTest {
     void invocations() throws Exception {
         HttpResponse<String> answer = post("application/json", SPLIT);
         assertEquals(200, answer.statusCode());
-        assertEquals("[1.0,0.0]", answer.body());
+        assertEquals("[{\"prediction\":1.0},{\"prediction\":0.0}]", answer.body());
         assertEquals(
                 "application/json", answer.headers().firstValue("content-type").orElseThrow());
-        assertTrue(get("/metrics").body().contains("spark_models_rows_total 2"));
+        String metrics = get("/metrics").body();
+        assertTrue(metrics.contains("spark_models_requests_total{status=\"200\"} 1\n"), metrics);
+        assertTrue(metrics.contains("spark_models_request_seconds_bucket{le=\"+Inf\"} 1\n"), metrics);
+        assertTrue(metrics.contains("spark_models_rows_total 2\n"), metrics);
+        assertTrue(metrics.contains("spark_models_waiting_requests 0\n"), metrics);
     }
 
     @Test
     void otherBodies() throws Exception {
+        String one = "[{\"prediction\":1.0}]";
+        String both = "[{\"prediction\":1.0},{\"prediction\":0.0}]";
         assertEquals(
-                "[1.0]",
+                one,
                 post("application/json; format=pandas-records", "[{\"age\": 90, \"city\": \"Rome\", \"visits\": 4}]")
                         .body());
         assertEquals(
-                "[1.0]",
+                one,
                 post("application/json", "{\"instances\": [{\"age\": 90, \"city\": \"Rome\", \"visits\": 4}]}")
                         .body());
         assertEquals(
-                "{\"predictions\":[1.0,0.0]}",
+                "{\"predictions\":" + both + "}",
                 post("application/json", "{\"dataframe_split\": " + SPLIT + "}").body());
         assertEquals(
-                "[1.0,0.0]",
+                both,
                 post("text/csv; charset=utf-8", ",age,city,visits\n0,90,Rome,4\n1,10.5,Oslo,0\n")
                         .body());
     }
@@ -116,18 +126,192 @@ final class ScoringServerTest {
             value = {
                 "{|JSON_BODY",
                 "{}|JSON_BODY",
+                "[{\"age\": 1, \"age\": 1, \"city\": \"Rome\", \"visits\": 1}]|JSON_BODY",
+                "{\"instances\": [[1, \"Rome\", 1]]}|MISSING_COLUMNS",
                 "[{\"age\": 1, \"city\": \"Rome\"}]|MISSING_COLUMNS",
-                "[{\"age\": \"old\", \"city\": \"Rome\", \"visits\": 1}]|COLUMN_TYPE",
-                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": 1.5}]|COLUMN_TYPE",
-                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": true}]|COLUMN_TYPE",
-                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": 3000000000}]|COLUMN_TYPE",
+                "[{\"age\": \"old\", \"city\": \"Rome\", \"visits\": 1}]|JSON_VALUE",
+                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": 1.5}]|JSON_VALUE",
+                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": true}]|JSON_VALUE",
+                "[{\"age\": 1, \"city\": \"Rome\", \"visits\": 3000000000}]|JSON_VALUE",
                 "[{\"age\": 1, \"city\": \"Rome\", \"visits\": null}]|NULLS_IN_COLUMN",
-                "[{\"age\": 1, \"city\": \"Atlantis\", \"visits\": 1}]|INVALID_INPUT"
+                "[{\"age\": \"Atlantis\", \"city\": \"Rome\", \"visits\": true}]|INVALID_INPUT"
             })
     void callersFault(String body, String code) throws Exception {
         HttpResponse<String> answer = post("application/json", body);
-        assertError(400, code, answer);
+        assertError(400, "BAD_REQUEST", answer);
+        assertTrue(answer.body().contains("\"message\":\"[" + code + "] "), answer.body());
         assertFalse(answer.body().contains("Atlantis"), "no values of a row leave the server");
+    }
+
+    @Test
+    void rowsThatTheModelRefusesAreTheModelsWord() throws Exception {
+        String row = "[{\"age\": 1, \"city\": \"Atlantis\", \"visits\": 1}]";
+        HttpResponse<String> answer = post("application/json", row);
+        assertError(500, "MODEL_FAILED", answer);
+        assertFalse(answer.body().contains("Atlantis"), "no values of a row leave the server");
+        serve(Scorer.load(model), OPTIONS.withDebug(true));
+        assertTrue(post("application/json", row).body().contains("\"stack_trace\":\"sparkmodels.errors.RowException"));
+    }
+
+    @Test
+    void answersThatAreNotGiven() throws Exception {
+        HttpRequest request = HttpRequest.newBuilder(uri("/invocations"))
+                .header("content-type", "application/json")
+                .header("accept", "text/html")
+                .POST(HttpRequest.BodyPublishers.ofString(SPLIT))
+                .build();
+        assertError(406, "NOT_ACCEPTABLE", client.send(request, HttpResponse.BodyHandlers.ofString()));
+    }
+
+    @Test
+    void theInferenceProtocol() throws Exception {
+        String name = root.getFileName().toString();
+        assertEquals("{\"live\":true}", get("/v2/health/live").body());
+        assertEquals("{\"name\":\"" + name + "\",\"ready\":true}", get("/v2/health/ready").body());
+        assertTrue(get("/v2/models/" + name).body().contains("{\"name\":\"visits\",\"datatype\":\"INT32\",\"shape\":[-1]}"));
+        String inputs =
+                """
+                [{"name": "age", "datatype": "FP64", "shape": [2, 1], "data": [[90], [10.5]]},
+                 {"name": "city", "datatype": "BYTES", "shape": [2], "data": ["Rome", "Oslo"]},
+                 {"name": "visits", "datatype": "INT32", "shape": [2], "data": [4, 0]}]""";
+        String path = "/v2/models/" + name + "/infer";
+        assertEquals(
+                "{\"model_name\":\"" + name + "\",\"model_version\":\"1\",\"outputs\":[{\"name\":\"prediction\","
+                        + "\"datatype\":\"FP64\",\"shape\":[2],\"data\":[1.0,0.0]}],\"id\":\"7\"}",
+                post(path, "application/json", "{\"id\": \"7\", \"inputs\": " + inputs + "}")
+                        .body());
+        for (String wrong : List.of(
+                "{}",
+                "{\"inputs\": []}",
+                "{\"inputs\": " + inputs.replace("[2, 1]", "[3]") + "}",
+                "{\"inputs\": " + inputs.replace("FP64", "FP65") + "}",
+                "{\"inputs\": " + inputs.replace("\"age\"", "\"visits\"") + "}",
+                "{\"inputs\": [{\"name\": \"age\", \"datatype\": \"FP64\", \"shape\": [2000000000, 0], \"data\": []}]}",
+                "{\"inputs\": " + inputs + ", \"parameters\": {\"a\": 1}}")) {
+            HttpResponse<String> answer = post(path, "application/json", wrong);
+            assertError(400, "BAD_REQUEST", answer);
+            assertTrue(answer.body().contains("\"error\":\"["), answer.body());
+        }
+        assertEquals(404, get("/v2/models/other").statusCode());
+    }
+
+    @Test
+    void theDocumentAndThePage() throws Exception {
+        String document = get("/openapi.json").body();
+        assertTrue(document.startsWith("{\"openapi\":\"3.1.0\""), document);
+        assertTrue(document.contains("\"required\":[\"age\",\"city\",\"visits\"]"), document);
+        HttpResponse<String> page = get("/");
+        assertEquals("text/html; charset=utf-8", page.headers().firstValue("content-type").orElseThrow());
+        assertTrue(page.headers().firstValue("content-security-policy").orElseThrow().contains("script-src 'sha256-"));
+        assertTrue(page.body().contains("\"name\":\"" + root.getFileName() + "\""));
+    }
+
+    @Test
+    void tokens() throws Exception {
+        serve(
+                Scorer.load(model),
+                OPTIONS.withAccess(new ServerOptions.Access(
+                        Set.of(), Set.of(), Optional.of("open-sesame"), Optional.empty())));
+        HttpResponse<String> refused = post("application/json", SPLIT);
+        assertError(401, "UNAUTHORIZED", refused);
+        assertEquals("Bearer", refused.headers().firstValue("www-authenticate").orElseThrow());
+        assertEquals(401, get("/metrics").statusCode());
+        assertEquals(200, get("/ping").statusCode());
+        HttpRequest request = HttpRequest.newBuilder(uri("/invocations"))
+                .header("content-type", "application/json")
+                .header("authorization", "Bearer open-sesame")
+                .POST(HttpRequest.BodyPublishers.ofString(SPLIT))
+                .build();
+        assertEquals(200, client.send(request, HttpResponse.BodyHandlers.ofString()).statusCode());
+    }
+
+    @Test
+    void pagesOfOtherSites() throws Exception {
+        String head = "GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nOrigin: ";
+        assertFalse(raw(head + "https://app.example\r\n\r\n").toLowerCase(Locale.ROOT).contains("access-control"));
+        serve(
+                Scorer.load(model),
+                OPTIONS.withAccess(new ServerOptions.Access(
+                        Set.of(), Set.of("https://app.example"), Optional.empty(), Optional.empty())));
+        assertTrue(raw(head + "https://app.example\r\n\r\n").toLowerCase(Locale.ROOT)
+                .contains("access-control-allow-origin: https://app.example"));
+        assertFalse(raw(head + "https://b.example\r\n\r\n").toLowerCase(Locale.ROOT).contains("allow-origin"));
+        assertTrue(raw(head.replace("GET /ping", "OPTIONS /invocations") + "https://app.example\r\n\r\n")
+                .startsWith("HTTP/1.1 204"));
+    }
+
+    @Test
+    void whatWasAskedIsAnsweredBeforeTheEnd() throws Exception {
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch release = new CountDownLatch(1);
+        serve(
+                new Stub(() -> {
+                    begun.countDown();
+                    try {
+                        release.await();
+                    } catch (InterruptedException error) {
+                        Thread.currentThread().interrupt();
+                    }
+                }),
+                OPTIONS);
+        int port = server.port().orElseThrow();
+        CompletableFuture<HttpResponse<String>> answer =
+                client.sendAsync(request("application/json", SPLIT), HttpResponse.BodyHandlers.ofString());
+        begun.await();
+        Thread ending = new Thread(server::stop);
+        ending.start();
+        while (accepts(port)) {
+            Thread.sleep(10);
+        }
+        assertTrue(ending.isAlive(), "it waits for the answer");
+        release.countDown();
+        assertEquals(200, answer.join().statusCode());
+        assertEquals("close", answer.join().headers().firstValue("connection").orElse("close"));
+        ending.join();
+        assertFalse(server.isActive());
+    }
+
+    private static boolean accepts(int port) {
+        try (Socket socket = new Socket("127.0.0.1", port)) {
+            return socket.isConnected();
+        } catch (IOException error) {
+            return false;
+        }
+    }
+
+    @Test
+    void slowClients() throws Exception {
+        serve(
+                Scorer.load(model),
+                OPTIONS.withLimits(
+                        new ServerOptions.Limits(2, 4, 1000, Duration.ofSeconds(10), Duration.ofMillis(500))));
+        String head = "POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+        try (Socket slow = new Socket("127.0.0.1", server.port().orElseThrow())) {
+            slow.getOutputStream().write((head + "Content-Length: 10\r\n\r\n{").getBytes(StandardCharsets.US_ASCII));
+            String answer = new String(slow.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertTrue(answer.startsWith("HTTP/1.1 408"), answer);
+        }
+        assertEquals(200, post("application/json", SPLIT).statusCode());
+    }
+
+    @Test
+    void bodiesThatAreTooLargeAreAnsweredBeforeTheyAreRead() throws Exception {
+        serve(Scorer.load(model), OPTIONS.withLimits(limits(1000, 4, Duration.ofSeconds(10))));
+        byte[] body = new byte[3_000_000];
+        assertError(
+                413,
+                "BODY_TOO_LARGE",
+                client.send(
+                        HttpRequest.newBuilder(uri("/invocations"))
+                                .header("content-type", "application/json")
+                                .POST(HttpRequest.BodyPublishers.ofByteArray(body))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString()));
+        assertError(404, "NOT_FOUND", post("/nowhere", "application/json", " ".repeat(3_000_000)));
+    }
+
+    private static ServerOptions.Limits limits(int bytes, int queue, Duration timeout) {
+        return new ServerOptions.Limits(2, queue, bytes, timeout, Duration.ofSeconds(10));
     }
 
     @Test
@@ -160,13 +344,13 @@ final class ScoringServerTest {
 
     @Test
     void largeBodies() throws Exception {
-        serve(Scorer.load(model), OPTIONS.withLimits(100, 4, Duration.ofSeconds(10)));
+        serve(Scorer.load(model), OPTIONS.withLimits(limits(100, 4, Duration.ofSeconds(10))));
         assertError(413, "BODY_TOO_LARGE", post("application/json", " ".repeat(101)));
         HttpRequest chunked = HttpRequest.newBuilder(uri("/invocations"))
                 .header("content-type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofInputStream(() -> InputStream.nullInputStream()))
                 .build();
-        assertError(400, "JSON_BODY", client.send(chunked, HttpResponse.BodyHandlers.ofString()));
+        assertError(400, "BAD_REQUEST", client.send(chunked, HttpResponse.BodyHandlers.ofString()));
         HttpRequest large = HttpRequest.newBuilder(uri("/invocations"))
                 .header("content-type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(new byte[200])))
@@ -177,8 +361,8 @@ final class ScoringServerTest {
     @Test
     void deadlinesAndFullQueues() throws Exception {
         CountDownLatch release = new CountDownLatch(1);
-        ServerOptions narrow = new ServerOptions(
-                "127.0.0.1", 0, 1, 1, 1000, Duration.ofMillis(1500), false, false, java.util.Set.of());
+        ServerOptions narrow = OPTIONS.withLimits(
+                new ServerOptions.Limits(1, 1, 1000, Duration.ofMillis(1500), Duration.ofSeconds(10)));
         serve(
                 new Stub(() -> {
                     try {
@@ -254,6 +438,14 @@ final class ScoringServerTest {
 
     private HttpResponse<String> post(String type, String body) throws IOException, InterruptedException {
         return client.send(request(type, body), HttpResponse.BodyHandlers.ofString());
+    }
+
+    private HttpResponse<String> post(String path, String type, String body) throws IOException, InterruptedException {
+        HttpRequest request = HttpRequest.newBuilder(uri(path))
+                .header("content-type", type)
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build();
+        return client.send(request, HttpResponse.BodyHandlers.ofString());
     }
 
     private String raw(String text) throws IOException {

@@ -58,12 +58,16 @@ public record GoldenCases(Table inputs, Table expected) {
         if (Json.read(file, Limits.DEFAULT) instanceof Map<?, ?> map
                 && map.containsKey("inputs")
                 && map.containsKey("expected")) {
-            return new GoldenCases(
-                    Body.split(Json.write(map.get("inputs"))).table(),
-                    Body.split(Json.write(map.get("expected"))).table());
+            return new GoldenCases(table(map.get("inputs")), table(map.get("expected")));
         }
         throw new ModelException(
                 "INVALID_PACKAGE", "It is not of the form {\"inputs\", \"expected\"}", file.toString());
+    }
+
+    private static Table table(Object value) {
+        Table table = Body.split(Json.write(value)).table();
+        boolean named = value instanceof Map<?, ?> map && map.get("columns") != null;
+        return named ? table : new Table(List.of(), table.rows());
     }
 
     /**

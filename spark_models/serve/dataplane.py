@@ -14,7 +14,9 @@ from spark_models.errors import (
     ModelFailedError,
     NotAcceptableError,
     RequestError,
+    RProcessEndedError,
     SparkModelsError,
+    UnsupportedInputError,
 )
 from spark_models.pyfunc.loading import PyFuncModel, bind_params
 from spark_models.serve import columnar
@@ -133,9 +135,13 @@ class DataPlane:
 
         Raises:
             ModelFailedError: [MODEL_FAILED] the model raised; its exception is the cause.
+            RProcessEndedError: [R_ENDED] the process that it runs in ended.
+            UnsupportedInputError: [UNSUPPORTED_INPUT] the flavor has no form for what a column holds.
         """
         try:
             return self.model.predict_bound(call.data, call.params)
+        except (RProcessEndedError, UnsupportedInputError):
+            raise
         except Exception as error:
             if call.params and isinstance(error, (InvalidArgumentError, InvalidParamsError)):
                 raise

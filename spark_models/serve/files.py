@@ -60,14 +60,14 @@ def read_batches(
     | content type | batches |
     | --- | --- |
     | csv, jsonl | of `rows` rows; one where there is no schema, so that all of them get the same types |
-    | json | one; in the orientation `orient`, or the one that it has |
+    | json | one; in the orientation `orient`, or the one that it has; tensors, for a schema of tensors |
     | parquet | of at most `rows` rows, bound as data that has types: nothing is cast that may lose values |
 
     A tensor schema whose first axis is fixed gets all rows at once, as `rows=None` does for any. `place` names the
     model in errors.
 
     Raises:
-        InputError: the data can't be read, does not fit, or holds tensors and no table.
+        InputError: the data can't be read, does not fit, or holds tensors where the schema has columns, or none.
         InvalidArgumentError: [INVALID_ARGUMENT] the content type is unknown.
     """
     size = rows if schema is not None and len(schema) > 0 and not schema.has_fixed_axis() else None
@@ -77,7 +77,7 @@ def read_batches(
         yield from map(PayloadBinder(schema, place), _line_tables(_opener(source)(), size))
     elif content_type == "json":
         body = parse_json(_content(source), orient)
-        if body.form in TENSOR_FORMS:
+        if body.form in TENSOR_FORMS and (schema is None or not schema.is_tensor_spec()):
             raise UnsupportedInputError(f"a body of tensors ({body.form!r})", "a table in split or records orientation")
         if body.params is not None:
             raise JsonBodyError("a file holds rows, and no 'params' of a call", "$.params")

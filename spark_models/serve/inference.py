@@ -118,6 +118,9 @@ def _shape(shape: Any, place: str) -> list[int]:
         raise JsonBodyError("an input's 'shape' is a list of lengths", place)
     if not all(type(axis) is int and 0 <= axis < 2**31 for axis in shape):
         raise JsonBodyError("an input's 'shape' is a list of lengths", place)
+    if 0 in shape[1:]:
+        # It would make as many empty lists as the first axis says, without a value in the body.
+        raise JsonBodyError("only the first axis of an input's 'shape' may have no length", place)
     return shape
 
 
@@ -159,6 +162,17 @@ def _output(name: str, values: Any) -> dict[str, Any]:
         array = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
     except ValueError:
         raise UnsupportedOutputError(f"a {type(values).__name__} that makes no tensor") from None
+    if array.dtype == object and array.ndim == 1 and all(isinstance(item, (list, np.ndarray)) for item in array):
+        array = _stacked(array)
     datatype = _OF_NUMPY.get(array.dtype.name, "BYTES")
     flat = [json_value(item) for item in array.ravel()] if datatype == "BYTES" else json_value(array.ravel())
     return {"name": name, "datatype": datatype, "shape": list(array.shape), "data": flat}
+
+
+def _stacked(rows: Any) -> Any:
+    """A column of vectors as one tensor of numbers; as it is where they differ in length or hold something else."""
+    try:
+        made = np.array([np.asarray(row, dtype="float64") for row in rows])
+    except (TypeError, ValueError):
+        return rows
+    return made if made.ndim > 1 else rows

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from browser import chromium
 from running import Server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+pytestmark = pytest.mark.needs("chromium")
+
+CELL = "document.querySelector('[aria-label=x]')"
+ANSWER = "document.querySelector('#answer').innerText"
 
 
-def test_the_form_holds_the_example_and_scores(start: Callable[..., Server]) -> None:
+def button(text: str) -> str:
+    return f"[...document.querySelectorAll('button')].find(button => button.innerText == {text!r})"
+
+
+def test_the_form_holds_the_example_and_scores(start: Callable[..., Server], tmp_path: Path) -> None:
     server = start()
-    with playwright.sync_playwright() as run:
-        browser = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        problems: list[str] = []
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(server.url)
-        assert page.title() == "moody"
-        cell = page.get_by_label("x", exact=True)
-        assert cell.input_value() == "1"
-        cell.fill("21.25")
-        page.get_by_role("button", name="Score").click()
-        playwright.expect(page.locator("#answer")).to_have_text("[42.5]")
-        assert '"data":[[21.25,""]]' in page.locator("#curl").inner_text()
-        cell.fill("many")
-        page.get_by_role("button", name="Score").click()
-        playwright.expect(page.locator("#answer")).to_contain_text("[JSON_VALUE] A value that is text is no double.")
-        page.get_by_role("button", name="Add a row").click()
-        assert page.locator("#form tbody tr").count() == 2
-        browser.close()
-    # The refused request above is an error in the browser's console; nothing else is.
-    assert [text for text in problems if "400" not in text] == []
+    with chromium(tmp_path / "profile") as page:
+        page.open(server.url)
+        assert page.value("document.title") == "moody"
+        assert page.value(f"{CELL}.value") == "1"
+        page.fill(CELL, "21.25")
+        page.click(button("Score"))
+        page.wait(f"{ANSWER} == '[42.5]'")
+        assert '"data":[[21.25,""]]' in page.value("document.querySelector('#curl').innerText")
+        page.fill(CELL, "many")
+        page.click(button("Score"))
+        page.wait(f"{ANSWER}.includes('[JSON_VALUE] A value that is text is no double.')")
+        page.click(button("Add a row"))
+        assert page.value("document.querySelectorAll('#form tbody tr').length") == 2
+        # The refused request above is an error in the browser's console; nothing else is.
+        assert [text for text in page.problems if "400" not in text] == []

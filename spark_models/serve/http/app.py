@@ -21,6 +21,7 @@ from spark_models.errors import (
     RequestError,
 )
 from spark_models.serve.dataplane import JSON, Answer, DataPlane, media_type
+from spark_models.serve.http.again import MARK
 from spark_models.serve.http.engine import Engine
 from spark_models.serve.http.metrics import Metrics
 from spark_models.serve.http.options import ServerOptions
@@ -171,7 +172,9 @@ class App:
             extra = self._refusal_headers(request, error)
         except Exception as error:  # noqa: BLE001 - whatever happens is an answer
             answer = self.dataplane.failure(error)
-        if request.path == "/invocations" or request.path.startswith("/v2/models"):
+        counts = request.path == "/invocations" or request.path.startswith("/v2/models")
+        # A request that was put again is counted where it came first.
+        if counts and MARK not in request.headers:
             self.metrics.answered(answer.status, time.monotonic() - began)
         if answer.status >= 400 and request.path.startswith("/v2"):
             # The protocol's clients look for "error".
@@ -267,7 +270,9 @@ class App:
         if content_type is None:
             media_type(None)
         body = await request.body()
-        return await self.engine.submit(lambda: self.dataplane.read(body, content_type, accept))
+        return await self.engine.submit(
+            lambda: self.dataplane.read(body, content_type, accept), self._origin(request, body)
+        )
 
     def _require_ready(self) -> None:
         if self.engine.closed != "" or self.draining:
@@ -318,7 +323,12 @@ class App:
         if content_type is not None and media_type(content_type)[0] != JSON:
             raise ContentTypeError(content_type[:200], (JSON,))
         body = await request.body()
-        return await self.engine.submit(lambda: read_inference(self.dataplane, body, self.name))
+        return await self.engine.submit(
+            lambda: read_inference(self.dataplane, body, self.name), self._origin(request, body)
+        )
+
+    def _origin(self, request: Request, body: bytes) -> tuple[Request, bytes] | None:
+        return None if MARK in request.headers else (request, body)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from spark_models.errors import DeadlineError, ModelFailedError, NotReadyError, QueueFullError
@@ -20,18 +20,26 @@ from spark_models.serve.batches import combined, may_batch, parts
 from spark_models.serve.dataplane import Answer, Call, DataPlane
 from spark_models.serve.http.metrics import Metrics
 
+Origin = tuple[Any, bytes]
+"""A request and its body."""
+
+PutAgain = Callable[[Any, bytes, str], Awaitable[Answer]]
+"""Puts a request to another worker; the text says why."""
+
 MOST_TOGETHER = 64
 """How many requests are scored together at most."""
 
 
 class Job:
-    """A request in the queue: how it is read, and the future of its answer."""
+    """A request in the queue: how it is read, the future of its answer, and what it is put again from, if it may be."""
 
-    __slots__ = ("alarm", "expired", "future", "read")
+    __slots__ = ("alarm", "begun", "expired", "future", "origin", "read")
 
-    def __init__(self, read: Callable[[], Call], future: asyncio.Future[Answer]) -> None:
+    def __init__(self, read: Callable[[], Call], future: asyncio.Future[Answer], origin: Origin | None) -> None:
         self.read = read
         self.future = future
+        self.origin = origin
+        self.begun = False
         self.expired = False
         self.alarm: asyncio.TimerHandle | None = None
 
@@ -63,6 +71,8 @@ class Engine:
         self._pending: set[Job] = set()
         self._done: deque[tuple[Job, Answer]] = deque()
         self._waking = False
+        self._put_again: PutAgain | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="spark-models-model", daemon=True)
 
@@ -80,31 +90,55 @@ class Engine:
         """Ends the thread when it is done with what it has."""
         self._jobs.put(None)
 
-    def submit(self, read: Callable[[], Call]) -> asyncio.Future[Answer]:
-        """The future of the answer to a request; to be called in the loop.
+    def submit(self, read: Callable[[], Call], origin: Origin | None = None) -> asyncio.Future[Answer]:
+        """The future of the answer to a request; to be called in the loop. `origin` lets it be put again.
 
         Raises:
             QueueFullError: [QUEUE_FULL] as many wait already as may.
             NotReadyError: [NOT_READY] the worker is about to end.
         """
-        if self.closed != "":
-            raise NotReadyError(self.closed)
+        loop = self._loop
+        if loop is None or (self.closed != "" and (self._put_again is None or origin is None)):
+            raise NotReadyError(self.closed or "it starts")
         if len(self._pending) > self.most_waiting:
             raise QueueFullError(len(self._pending) - 1)
-        loop = self._loop
-        if loop is None:
-            raise NotReadyError("it starts")
-        job = Job(read, loop.create_future())
+        job = Job(read, loop.create_future(), origin)
         job.alarm = loop.call_later(self.timeout, self._expire, job)
         self._pending.add(job)
-        self._jobs.put(job)
+        if self.closed == "":
+            self._jobs.put(job)
+        else:
+            self._elsewhere(job)
         return job.future
 
-    def close(self, problem: str) -> None:
-        """Takes no more jobs and answers what waits, without the model: it does not come back."""
+    def close(self, problem: str, put_again: PutAgain | None = None) -> None:
+        """Takes no more jobs for the model, which does not come back.
+
+        What the model has begun is answered with `problem`; what only waited behind it, or still comes, is put to
+        another worker by `put_again`.
+        """
         self.closed = problem
+        self._put_again = put_again
         for job in list(self._pending):
-            self._finish(job, self.dataplane.failure(NotReadyError(problem)))
+            if job.begun or job.origin is None or put_again is None:
+                self._finish(job, self.dataplane.failure(NotReadyError(problem)))
+            else:
+                self._elsewhere(job)
+
+    def _elsewhere(self, job: Job) -> None:
+        # Should the model come back after all, it must not score what another worker does.
+        job.expired = True
+        if self._put_again is not None and job.origin is not None:
+            task = asyncio.ensure_future(self._answered(job, self._put_again(*job.origin, self.closed)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answered(self, job: Job, elsewhere: Awaitable[Answer]) -> None:
+        try:
+            answer = await elsewhere
+        except Exception as error:  # noqa: BLE001 - whatever happens is an answer
+            answer = self.dataplane.failure(error)
+        self._finish(job, answer)
 
     def _expire(self, job: Job) -> None:
         self._finish(job, self.dataplane.failure(DeadlineError(self.timeout)))
@@ -177,14 +211,15 @@ class Engine:
             count += 1
             if call.params is not None:
                 break
-        together = calls[:count]
-        if count == 1 or not self._together(together):
+        together = [(job, call) for job, call in calls[:count] if not job.expired]
+        if len(together) <= 1 or not self._together(together):
             for job, call in together:
                 if not job.expired:
                     self._alone(job, call)
         return calls[count:]
 
     def _alone(self, job: Job, call: Call) -> None:
+        job.begun = True
         try:
             output = self._score(call)
             answer = call.encode(output)
@@ -197,6 +232,8 @@ class Engine:
         data = combined([call.data for _, call in calls])
         if data is None:
             return False
+        for job, _ in calls:
+            job.begun = True
         try:
             pieces = parts(self._score(Call(data, None, calls[0][1].encode)), [call.rows for _, call in calls])
         except BaseException:  # noqa: BLE001 - whose fault it is shows when each runs alone

@@ -27,7 +27,8 @@ class ServerOptions:
     `timeout` is how long a request may take in all; past `kill_after` of one prediction the worker is replaced.
     `read_timeout` is how long a client may take to send a request's head, or its body. `queue` requests wait for the
     model in each worker. `batch_rows` is the most rows of requests that are scored together, 1 for none; `batch_wait`
-    is how long the first of them waits for others.
+    is how long the first of them waits for others. `fd` is a socket that has its address already and was inherited,
+    as from systemd or the keeper of a local deployment; host and port say nothing then.
     """
 
     model_uri: str = ""
@@ -51,6 +52,7 @@ class ServerOptions:
     tls_key: str | None = None
     allow_code: bool | None = None
     expected_hash: str | None = None
+    fd: int | None = None
 
     def to_json(self) -> str:
         """The options as one JSON object; it holds the token."""

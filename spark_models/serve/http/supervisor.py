@@ -86,7 +86,7 @@ class Supervisor:
                 status = self._look_after()
         finally:
             for process in self._processes:
-                process.popen.kill()
+                _end_group(process)
                 process.popen.wait()
         return status
 
@@ -114,7 +114,7 @@ class Supervisor:
                 if not self._gone(process, code, now):
                     return 1
             elif now > process.kill_at or (process.ready and now - process.heard > self.options.kill_after):
-                process.popen.kill()
+                _end_group(process)
         if not self._ends:
             self._replace(now)
         return 0
@@ -183,7 +183,8 @@ class Supervisor:
         if RETIRES in said:
             self._say("A worker's model hangs; it is replaced")
             process.ends = True
-            process.kill_at = time.monotonic() + 5
+            # It still passes on what waited behind the call that hangs.
+            process.kill_at = time.monotonic() + self.options.timeout + 5
 
     def _end(self, process: Process) -> None:
         process.ends = True
@@ -199,6 +200,7 @@ class Supervisor:
             with contextlib.suppress(OSError):
                 process.popen.stdin.close()
         self._processes.remove(process)
+        _end_group(process)
         if process.ends or self._ends:
             return True
         if not self._was_ready and not process.ready:
@@ -213,8 +215,21 @@ class Supervisor:
         return True
 
 
+def _end_group(process: Process) -> None:
+    """Ends a worker and what it has started: a model may run in a process of its own, and be busy there."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.popen.pid, signal.SIGKILL)
+
+
 def _bound(options: ServerOptions) -> socket.socket:
     """A socket that has the address and does not listen yet: a worker does, when it is ready."""
+    if options.fd is not None:
+        try:
+            given = socket.socket(fileno=options.fd)
+        except OSError as error:
+            raise InvalidArgumentError(f"The descriptor {options.fd} is no socket ({error.strerror})") from error
+        given.set_inheritable(True)
+        return given
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

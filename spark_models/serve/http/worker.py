@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -23,8 +24,9 @@ from spark_models.errors import SparkModelsError
 from spark_models.flavors.capabilities import ignore_lost_names, split_invariant, takes_matrix
 from spark_models.package.layout import PYFUNC
 from spark_models.pyfunc.loading import load_model
-from spark_models.serve.dataplane import DataPlane
-from spark_models.serve.http.app import App, make_app
+from spark_models.serve.dataplane import Answer, DataPlane
+from spark_models.serve.http.again import put_again
+from spark_models.serve.http.app import App, Request, make_app
 from spark_models.serve.http.metrics import Metrics
 from spark_models.serve.http.options import ALIVE, CANNOT_START, READY, RETIRES, ServerOptions
 from spark_models.serve.http.protocol import BoundedProtocol
@@ -32,6 +34,9 @@ from spark_models.serve.http.protocol import BoundedProtocol
 TICK = 0.25
 LINGER = 0.5
 """How long a worker that ends waits for clients to close connections that they keep."""
+
+YOUNG_OBJECTS = 20_000
+"""How many objects are made before the garbage collector looks for those that refer to each other."""
 
 HUNG = 70
 """The exit code where the model hangs."""
@@ -45,10 +50,12 @@ class Worker(uvicorn.Server):
         self._app = app
         self._keeper = keeper
         self._seen: dict[Any, tuple[object, float]] = {}
+        self._address = ("", 0)
         self.hung = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to accept, and says so."""
+        self._address = sockets[0].getsockname()[:2] if sockets else ("", 0)
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
         # The keeper never writes again: that the pipe ends says that it has ended.
@@ -87,8 +94,17 @@ class Worker(uvicorn.Server):
     def _retire(self) -> None:
         self.hung = True
         self._say(RETIRES)
-        self._app.engine.close("its model hangs, and the worker is being replaced")
+        # What is put again must not come back here.
+        for server in self.servers:
+            server.close()
+        self._app.engine.close("its model hangs, and the worker is being replaced", self._put_again)
         self.should_exit = True
+
+    async def _put_again(self, request: Request, body: bytes, problem: str) -> Answer:
+        host, port = self._address
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - no address can be called so
+        tls = self._app.options.tls_cert is not None
+        return await put_again((host, port), tls, request.path, request.headers, body, problem)
 
     def _drop_slow(self, now: float) -> None:
         """Ends connections whose client has not sent a head, or the rest of a body, for `read_timeout` seconds."""
@@ -110,6 +126,7 @@ class Worker(uvicorn.Server):
 
 def main() -> None:
     """Serves until it is told to end."""
+    gc.disable()  # what imports and loading make stays, and the collector would look at it a dozen times
     setup = json.loads(sys.stdin.readline())
     options = ServerOptions.from_json(setup["options"])
     # What a model prints must not be mixed with anything; it is shown with what is logged.
@@ -125,12 +142,19 @@ def main() -> None:
     if not split_invariant(dataplane.model.metadata):
         options = replace(options, batch_rows=1)
     app = make_app(dataplane, options, Metrics(setup["metrics"], setup["worker"], options.workers))
+    # What the model and its libraries hold stays for the worker's life: the collector need not look at it again and
+    # again, nor so often, for hundreds of open requests are not garbage.
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="on",
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=max(1, int(options.read_timeout)),
         timeout_graceful_shutdown=int(options.timeout) + 1,
         backlog=2048,

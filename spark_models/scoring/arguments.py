@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -28,8 +29,74 @@ VECTOR = "struct<type:tinyint,size:int,indices:array<int>,values:array<double>>"
 """What `typeof` says of a Spark ML vector: the struct that Spark stores it in."""
 
 
-def bind_arguments(arguments: Sequence[Any], schema: Schema | None, uri: str) -> tuple[list[Any], list[object]]:
-    """The columns of a call in schema order, and which inputs they are: names, or positions.
+_SEPARATOR = "\x01"
+"""Between texts that are one literal: 500 literals cost Spark's analyzer much more than one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundColumns:
+    """The columns of a call in schema order, as they were given, and which inputs they are: names, or positions.
+
+    `sources` are the columns' own names. Where `columns` is None they are all there is, and the columns are written as
+    SQL: put together by the functions of pyspark, what guards 500 columns takes seconds. `specs` is empty for a model
+    without signature.
+    """
+
+    columns: list[Any] | None
+    found: list[object]
+    specs: tuple[Spec, ...]
+    sources: list[str]
+
+    def guarded(self) -> list[Any]:
+        """Each column in a condition on its type that Spark's optimizer folds away where the type fits.
+
+        Where it does not, the JVM raises [COLUMN_TYPE] or [VECTOR_COLUMN] before a row reaches Python: the first names
+        the input, the second the column to convert.
+        """
+        if self.columns is None:
+            pairs = zip(self.sources, self.specs, strict=True)
+            return [F.expr(_guarded_sql(quoted(name), spec, name)) for name, spec in pairs]
+        if self.specs == ():
+            return [_without_vectors(column, name) for column, name in zip(self.columns, self.sources, strict=True)]
+        each = zip(self.columns, self.specs, self.found, self.sources, strict=True)
+        return [guard(column, spec, name, source) for column, spec, name, source in each]
+
+    def doubles_array(self) -> Any:
+        """All columns, of which the specs say double, as one array; in one condition on all their types."""
+        if self.columns is None:
+            names = [quoted(name) for name in self.sources]
+            kinds = F.expr(f"concat_ws('{_SEPARATOR}', {', '.join(f'typeof({name})' for name in names)})")
+            array = F.expr(f"array({', '.join(f'CAST({name} AS DOUBLE)' for name in names)})")
+        else:
+            kinds = F.concat_ws(_SEPARATOR, *[F.typeof(column) for column in self.columns])
+            array = doubles_array(self.columns)
+        one = f"({'|'.join(accepted_types(self.specs[0]))})"
+        fit = kinds.rlike(f"^{one}({_SEPARATOR}{one})*$")
+        return F.when(fit, array).otherwise(F.raise_error(self._first_misfit(kinds, one)))
+
+    def _first_misfit(self, kinds: Any, accepted: str) -> Any:
+        """The error's text for the first column whose kind is not accepted; `kinds` is one text of them all."""
+        kind = F.split(kinds, _SEPARATOR)
+        texts = [_wrong_type(spec, name) for spec, name in zip(self.specs, self.found, strict=True)]
+        before, after = (_literals(part) for part in zip(*texts, strict=True))
+        vector = _literals([str(VectorColumnError(source)) for source in self.sources])
+
+        def text(at: Any) -> Any:
+            wrong = F.concat(before[at], kind[at], after[at])
+            fits = kind[at].rlike(f"^{accepted}$")
+            return F.when(fits, F.lit(None)).when(kind[at] == F.lit(VECTOR), vector[at]).otherwise(wrong)
+
+        positions = F.sequence(F.lit(0), F.lit(len(self.found) - 1))
+        return F.filter(F.transform(positions, text), lambda found: found.isNotNull())[0]
+
+
+def doubles_array(columns: Sequence[Any]) -> Any:
+    """The columns as one array. Each is cast: of ints and floats it would be of floats, in which ints lose digits."""
+    return F.array(*[column.cast("double") for column in columns])
+
+
+def bind_arguments(arguments: Sequence[Any], schema: Schema | None, uri: str) -> BoundColumns:
+    """The columns of a call, bound to the inputs of the signature.
 
     | call | binding |
     | --- | --- |
@@ -53,11 +120,10 @@ def bind_arguments(arguments: Sequence[Any], schema: Schema | None, uri: str) ->
     if len(arguments) == 0:
         if not schema.has_input_names():
             raise NoSignatureError(uri)
-        return _named(names, schema), list(names)
+        return _named(names, schema)
     if schema.has_input_names() and all(isinstance(item, str) for item in arguments):
         positions = bind_columns(arguments, schema, uri)
-        found = [name for name, position in zip(names, positions, strict=True) if position is not None]
-        return _named(found, schema), list(found)
+        return _named([name for name, position in zip(names, positions, strict=True) if position is not None], schema)
     columns = [F.col(item) if isinstance(item, str) else item for item in arguments]
     if any(_is_struct(column) for column in columns) and len(columns) > 1:
         raise StructNotAloneError(len(columns))
@@ -66,16 +132,16 @@ def bind_arguments(arguments: Sequence[Any], schema: Schema | None, uri: str) ->
     return _by_position(columns, schema)
 
 
-def _without_signature(arguments: Sequence[Any], uri: str) -> tuple[list[Any], list[object]]:
+def _without_signature(arguments: Sequence[Any], uri: str) -> BoundColumns:
     if len(arguments) == 0:
         raise NoSignatureError(uri)
     columns = [F.col(item) if isinstance(item, str) else item for item in arguments]
     if any(_is_struct(column) for column in columns) and len(columns) > 1:
         raise StructNotAloneError(len(columns))
-    return [_without_vectors(column, column_name(column)) for column in columns], list(range(len(columns)))
+    return BoundColumns(columns, list(range(len(columns))), (), [column_name(column) for column in columns])
 
 
-def _fields(struct: Any, schema: Schema, uri: str) -> tuple[list[Any], list[object]]:
+def _fields(struct: Any, schema: Schema, uri: str) -> BoundColumns:
     given = _struct_fields(struct)
     names = schema.input_names()
     if given is not None:
@@ -85,36 +151,27 @@ def _fields(struct: Any, schema: Schema, uri: str) -> tuple[list[Any], list[obje
         # One plain column of several inputs: Spark would only say that it has no fields.
         raise ColumnCountError(len(schema), 1, (column_name(struct),), tuple(names))
     # The optimizer takes getField of struct(…) apart again: no struct is built.
-    return _guarded([struct.getField(name) for name in names], schema, names)
+    columns = [struct.getField(name) for name in names]
+    return BoundColumns(columns, list(names), _specs(schema, names), [str(name) for name in names])
 
 
-def _by_position(columns: list[Any], schema: Schema) -> tuple[list[Any], list[object]]:
+def _by_position(columns: list[Any], schema: Schema) -> BoundColumns:
     given = tuple(column_name(column) for column in columns)
     names = tuple(schema.input_names())
     if len(columns) != len(schema):
         raise ColumnCountError(len(schema), len(columns), given, names if schema.has_input_names() else ())
     if schema.has_input_names() and given != names and sorted(given) == sorted(names):
         raise AmbiguousBindingError(given, tuple(map(str, names)))
+    return BoundColumns(columns, list(names), _specs(schema, names), list(given))
+
+
+def _named(names: Sequence[object], schema: Schema) -> BoundColumns:
+    return BoundColumns(None, list(names), _specs(schema, names), [str(name) for name in names])
+
+
+def _specs(schema: Schema, names: Sequence[object]) -> tuple[Spec, ...]:
     specs = schema.input_dict()
-    guarded = [
-        guard(column, specs[name], name, source) for column, name, source in zip(columns, names, given, strict=True)
-    ]
-    return guarded, list(names)
-
-
-def _guarded(columns: list[Any], schema: Schema, found: Sequence[object]) -> tuple[list[Any], list[object]]:
-    specs = schema.input_dict()
-    guarded = [guard(column, specs[name], name, str(name)) for column, name in zip(columns, found, strict=True)]
-    return guarded, list(found)
-
-
-def _named(names: Sequence[object], schema: Schema) -> list[Any]:
-    """The columns of these names, guarded as `guard` does it.
-
-    As SQL text: put together by the functions of pyspark, 500 guards take 4 seconds, and as text 0.1.
-    """
-    specs = schema.input_dict()
-    return [F.expr(_guarded_sql(quoted(name), specs[name], name)) for name in names]
+    return tuple(specs[name] for name in names)
 
 
 def _guarded_sql(column: str, spec: Spec, name: object) -> str:
@@ -131,17 +188,18 @@ def _guarded_sql(column: str, spec: Spec, name: object) -> str:
     )
 
 
+def _literals(texts: Sequence[str]) -> Any:
+    """An array of these texts."""
+    return F.split(F.lit(_SEPARATOR.join(texts)), _SEPARATOR)
+
+
 def _sql_text(text: str) -> str:
     """A text as SQL that means the same whatever the session says of quotes and backslashes."""
     return f"CAST(X'{text.encode().hex()}' AS STRING)"
 
 
 def guard(column: Any, spec: Spec, name: object, source: str) -> Any:
-    """The column, in a condition on its type that Spark's optimizer folds away where the type fits.
-
-    Where it does not, the JVM raises [COLUMN_TYPE] or [VECTOR_COLUMN] before a row reaches Python: the first names the
-    input, the second the column to convert, `source`.
-    """
+    """The column in a condition on its type, as `BoundColumns.guarded` says."""
     accepted = accepted_types(spec)
     if accepted == ():
         return _without_vectors(column, source)

@@ -1,7 +1,8 @@
 """A package on every host of a Spark application, by its content hash.
 
 The driver copies it into its own cache, hashing every byte, and on a cluster adds it to the application as one archive,
-with this toolkit beside it, so that workers run the driver's version and need it not installed.
+with this toolkit beside it, so that workers run the driver's version and need it not installed. A large package is not
+added where the executors say that they see the driver's copy: Spark would send it to each of them all the same.
 A worker takes it from the driver's cache where it shares that host or file system, else it unpacks the archive into the
 cache of its host, under a lock, and compares every byte with the manifest.
 """
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,12 +33,18 @@ from spark_models.package.manifest import (
     verify_manifest,
 )
 from spark_models.package.reader import Package
-from spark_models.store.cache import entry, hold, is_full, scratch_directory
+from spark_models.store.cache import entry, entry_size, hold, is_full, scratch_directory
 from spark_models.store.paths import inside
 
 MAX_MEMBERS = 100_000
 MAX_RATIO = 1_000
 """Our archives are stored, not compressed; more than this many times their size is an attack, not a package."""
+
+LARGE = 32 << 20
+"""Bytes of a package from which on it is faster to ask the executors whether they see it than to send it."""
+
+SHIP = "spark.sparkModels.ship"
+"""The Spark setting "auto" or "always": whether packages are sent to executors that see the driver's copy."""
 
 TOOLKIT = "spark_models"
 TOOLKIT_ROOT = Path(__file__).parents[1]
@@ -85,8 +94,8 @@ def place(spark: Any, package: Package, expected_hash: str | None = None) -> Pac
     if copied == []:
         # It was placed before, and is still compared: it may have been changed since.
         package.verify(stated)
-    archive = None if is_local(spark) else add_archive(spark, root, stated)
-    return PackageRef(stated, str(root), archive)
+    shared = is_local(spark) or _executors_share(spark, root, stated)
+    return PackageRef(stated, str(root), None if shared else add_archive(spark, root, stated))
 
 
 def is_local(spark: Any) -> bool:
@@ -95,14 +104,49 @@ def is_local(spark: Any) -> bool:
     return master.startswith("local") and "cluster" not in master
 
 
-def add_archive(spark: Any, root: Path, content_hash: str) -> str:
-    """Adds a directory, and this toolkit in the driver's version, to the application; gives the archive's name."""
+def _executors_share(spark: Any, root: Path, content_hash: str) -> bool:
+    """Whether every executor reads the driver's copy of a large package, and those that may come later will, too.
+
+    What an executor on another host sees is on a shared file system. Where all are on the driver's host, none may be
+    started elsewhere later: that is, Spark doesn't allocate them dynamically.
+    """
+    if is_connect(spark) or str(spark.conf.get(SHIP, "auto")).lower() == "always" or entry_size(root) < LARGE:
+        return False
+    _add_toolkit(spark)
+    context = spark.sparkContext
+    tasks = max(2, context.defaultParallelism)
+    found = context.parallelize(range(tasks), tasks).map(lambda _: _look(root, content_hash)).collect()
+    executors = len(context._jsc.sc().statusTracker().getExecutorInfos()) - 1  # the driver is one of them
+    asked = {executor for _, executor, _ in found}
+    elsewhere = {host for host, _, _ in found} != {socket.gethostname()}
+    fixed = str(context.getConf().get("spark.dynamicAllocation.enabled", "false")).lower() != "true"
+    return all(whole for _, _, whole in found) and len(asked) == executors and (elsewhere or fixed)
+
+
+def _look(root: Path, content_hash: str) -> tuple[str, str, bool]:
+    """The host and the executor that this runs on, and whether the driver's copy is there."""
+    from pyspark import SparkFiles
+
+    whole = is_whole(root, content_hash)
+    time.sleep(0.05)  # so that each executor takes a task
+    return socket.gethostname(), str(Path(SparkFiles.getRootDirectory()).absolute()), whole  # an executor has its own
+
+
+def _add_toolkit(spark: Any) -> str:
+    """Adds this toolkit in the driver's version to the application; gives what tells the application from others."""
     connect = is_connect(spark)
     application = str(spark.session_id) if connect else str(spark.sparkContext.applicationId)
     if (application, TOOLKIT) not in _added:
         toolkit = pack(TOOLKIT_ROOT, scratch_directory("ship") / "spark-models-toolkit.zip", f"{TOOLKIT}/")
         spark.addArtifacts(str(toolkit), pyfile=True) if connect else spark.sparkContext.addPyFile(str(toolkit))
         _added[(application, TOOLKIT)] = toolkit.name
+    return application
+
+
+def add_archive(spark: Any, root: Path, content_hash: str) -> str:
+    """Adds a directory, and this toolkit in the driver's version, to the application; gives the archive's name."""
+    connect = is_connect(spark)
+    application = _add_toolkit(spark)
     if (application, content_hash) not in _added:
         archive = pack(root, scratch_directory("ship") / f"spark-models-{content_hash}.zip")
         spark.addArtifacts(str(archive), file=True) if connect else spark.sparkContext.addFile(str(archive))

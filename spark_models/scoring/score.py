@@ -21,6 +21,7 @@ from spark_models.errors import (
 )
 from spark_models.flavors import spark as spark_flavor
 from spark_models.package.layout import PYFUNC
+from spark_models.package.mlmodel import Model
 from spark_models.package.reader import Package, open_package
 from spark_models.schema.datatypes import Array, DataType
 from spark_models.schema.schema import Schema
@@ -28,6 +29,7 @@ from spark_models.schema.specs import Spec, TensorSpec
 from spark_models.scoring.arguments import accepted_types
 from spark_models.scoring.envelope import ERROR_CODE, ERROR_COLUMN, value_fields
 from spark_models.scoring.mapping import map_scored
+from spark_models.scoring.meter import ScoreMeter
 from spark_models.scoring.observe import StatsObservation
 from spark_models.scoring.udf import ScoringUdf, spark_udf
 
@@ -46,6 +48,7 @@ def score(
     params: Mapping[str, Any] | None = None,
     on_error: str = "fail",
     stats: StatsObservation | None = None,
+    meter: ScoreMeter | None = None,
     batch_rows: int | None = None,
     batch_bytes: int | None = None,
     allow_code: bool | None = None,
@@ -62,16 +65,34 @@ def score(
 
     `on_error` is "fail", "null" or "quarantine": then the columns `<output>_error_code` and `<output>_error_column` say
     of each row that was not scored why, and are null for the others. A `StatsObservation` given as `stats` has the
-    job's `ScoreStats` after the first action on the result. `df` may be a streaming DataFrame. `transport="map"` sends
+    job's `ScoreStats` after the first action on the result; a `ScoreMeter` given as `meter` has them and a tally of the
+    scores, without an aggregate of Spark. `df` may be a streaming DataFrame. `transport="map"` sends
     whole batches through `mapInArrow`: before Spark 4.1 it is faster where most columns are inputs. `env_manager` is
     that of `spark_udf`.
 
+    A Spark ML pipeline transforms `df` itself, without a UDF: the options of the UDF are refused then.
+
     Raises:
         MissingColumnsError, ColumnTypeError, InvalidInputError: the DataFrame does not fit; all problems are named.
-        InvalidArgumentError: [INVALID_ARGUMENT] the DataFrame has a column of the output's name already.
+        InvalidArgumentError: [INVALID_ARGUMENT] the DataFrame has a column of the output's name already, or an option
+            has no effect on this package.
     """
     package = open_package(model_uri)
-    if _is_pipeline(package):
+    if is_pipeline(package.model):
+        _refuse_udf_options(
+            {
+                "result_type": result_type,
+                "method": method,
+                "params": params,
+                "on_error": None if on_error == "fail" else on_error,
+                "stats": stats,
+                "meter": meter,
+                "batch_rows": batch_rows,
+                "batch_bytes": batch_bytes,
+                "transport": transport,
+                "env_manager": None if env_manager == "local" else env_manager,
+            }
+        )
         return _transformed(package, df, output, columns, expected_hash)
     outputs = package.model.get_output_schema()
     stated = "signature" if outputs is not None and method is None else "double"
@@ -98,9 +119,12 @@ def score(
     kept = [F.col(quoted(name)) for name in df.columns]
     enveloped = on_error == QUARANTINE or stats is not None
     if enveloped:
-        udf = replace(udf, scorer=replace(udf.scorer, envelope=True))
+        udf = replace(udf, scorer=replace(udf.scorer, envelope=True, observed=stats is not None))
+    if meter is not None:
+        metered = meter.of(added, udf.result_type.fields != ())
+        udf = replace(udf, scorer=replace(udf.scorer, meter=metered))
     if transport == MAP:
-        scorer, sent = udf.packed(bound, found)
+        scorer, sent = udf.sent(bound, found)
         scored = map_scored(df, sent, scorer, output)
     else:
         scored = df.select(*kept, udf.of_inputs(bound, found).alias(output))
@@ -118,10 +142,20 @@ def score(
     return scored.select(*kept, *parts)
 
 
-def _is_pipeline(package: Package) -> bool:
+def is_pipeline(model: Model) -> bool:
     """Whether Spark itself is the model: then it transforms the DataFrame, and no UDF is made."""
-    loader = package.model.flavors.get(PYFUNC, {}).get("loader_module")
-    return spark_flavor.FLAVOR in package.model.flavors and loader in ("spark_models.spark", "mlflow.spark")
+    loader = model.flavors.get(PYFUNC, {}).get("loader_module")
+    return spark_flavor.FLAVOR in model.flavors and loader in ("spark_models.spark", "mlflow.spark")
+
+
+def _refuse_udf_options(given: Mapping[str, Any]) -> None:
+    """Raises InvalidArgumentError [INVALID_ARGUMENT] where an option is given that only a UDF can follow."""
+    names = [name for name, value in given.items() if value is not None]
+    if names != []:
+        raise InvalidArgumentError(
+            f"The package is a Spark ML pipeline, which Spark transforms itself: {listed(names)} has no effect on it",
+            "leave it out; what it asks for is done by Spark before or after score(…)",
+        )
 
 
 def _transformed(package: Package, df: Any, output: str, columns: list[str] | None, expected_hash: str | None) -> Any:

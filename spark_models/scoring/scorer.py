@@ -25,6 +25,7 @@ from spark_models.scoring.stats import ScoreStats
 
 if TYPE_CHECKING:
     from spark_models.scoring.isolation.delivery import EnvironmentRef
+    from spark_models.scoring.meter import BatchMeter
 
 _log = logging.getLogger(__name__)
 
@@ -61,9 +62,9 @@ class BatchScorer:
 
     `batch_rows` and `batch_bytes` bound what the model gets in one call; a batch from Spark is sliced to fit. By
     `on_error` "null" a row that can't be scored is null, by "fail" the job fails. With `envelope` each row is a struct
-    of the value, the error and, on its first row, the batch's stats; `accumulator` takes these too, and the executor's
-    log where the logger `spark_models` is at INFO. With `environment` the three steps happen in a process of that
-    environment.
+    of the value, the error and, with `observed`, on its first row the batch's stats; `accumulator` takes these too, and
+    the executor's log where the logger `spark_models` is at INFO. `meter` takes them with the predictions' tally. With
+    `environment` the three steps happen in a process of that environment.
     """
 
     package: PackageRef
@@ -77,13 +78,15 @@ class BatchScorer:
     on_error: str = "fail"
     splittable: bool = False
     envelope: bool = False
+    observed: bool = True
+    meter: BatchMeter | None = None
     accumulator: Any = field(default=None, compare=False)
     environment: EnvironmentRef | None = None
 
     @property
     def sent_type(self) -> ResultType:
         """The type of what `run` gives: the result type, or the envelope around it."""
-        return envelope_type(self.result_type) if self.envelope else self.result_type
+        return envelope_type(self.result_type, self.observed) if self.envelope else self.result_type
 
     @property
     def ddl(self) -> str:
@@ -108,7 +111,8 @@ class BatchScorer:
                 return values if stop - start == rows else pa.concat_arrays([values, values.slice(0, 0)])
 
             values, failures = self._in_slices(score, rows, batch.nbytes if self.batch_bytes is not None else 0)
-        if self.accumulator is None and not self.envelope and not _log.isEnabledFor(logging.INFO):
+        told = self.accumulator is not None or self.meter is not None or _log.isEnabledFor(logging.INFO)
+        if not told and not self.envelope:
             return values
         stats = ScoreStats(
             rows=rows,
@@ -124,6 +128,8 @@ class BatchScorer:
         )
         if self.accumulator is not None:
             self.accumulator.add(stats)
+        if self.meter is not None:
+            self.meter.add(values, stats)
         _log.info("scored a batch: %s", stats.to_dict())
         clock.batch_done()
         return self._enveloped(values, failures, stats)
@@ -175,4 +181,4 @@ class BatchScorer:
     def _enveloped(self, values: pa.Array, failures: list[Failure], stats: ScoreStats) -> pa.Array:
         if not self.envelope:
             return values
-        return sealed(values, self.result_type, failures, stats)
+        return sealed(values, self.result_type, failures, stats if self.observed else None)

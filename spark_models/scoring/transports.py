@@ -43,7 +43,9 @@ def choose_transport(asked: str | None) -> str:
 
 def make_udf(scorer: BatchScorer, transport: str) -> Any:
     """The pyspark UDF that scores with `scorer`."""
-    return _arrow_udf(scorer) if transport == "arrow" else _pandas_udf(scorer)
+    made = _arrow_udf(scorer) if transport == "arrow" else _pandas_udf(scorer)
+    # A filter on what it gives would else be moved before it, with a call of its own: rows would be counted twice.
+    return made if scorer.meter is None else made.asNondeterministic()
 
 
 def _arrow_udf(scorer: BatchScorer) -> Any:

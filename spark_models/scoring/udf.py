@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from spark_models.coerce.result_type import ResultType, parse_result_type, signature_result_type
 from spark_models.errors import InvalidArgumentError, NoSparkSessionError
-from spark_models.flavors.capabilities import takes_matrix
+from spark_models.flavors.capabilities import split_invariant, takes_matrix, tensor_rows
 from spark_models.package.audit import refuse_code
 from spark_models.package.reader import Package, open_package
 from spark_models.pyfunc.loading import bind_params
 from spark_models.schema.schema import Schema
 from spark_models.scoring.accumulator import stats_accumulator
-from spark_models.scoring.arguments import bind_arguments
+from spark_models.scoring.arguments import bind_arguments, doubles_array
 from spark_models.scoring.isolation.delivery import place_environment
 from spark_models.scoring.isolation.environments import check_manager
 from spark_models.scoring.place import place
@@ -52,7 +50,8 @@ def spark_udf(
     `result_type` is a name, a DDL string, a pyspark type, or "signature" for the signature's outputs; the default is
     double, the leftmost numeric output. `coerce_output` says which output it takes. `method` scores by another method
     of the model, as "predict_proba". `on_error="null"` gives null for rows that the model can't score. `batch_rows` and
-    `batch_bytes` bound what the model gets in one call. `transport` is "arrow" or "pandas", by default the better one.
+    `batch_bytes` bound what the model gets in one call; a model of tensors gets as many rows as its flavor says, and no
+    more than 64 MiB of them, unless these say otherwise. `transport` is "arrow" or "pandas", by default the better one.
 
     `env_manager` "virtualenv" or "uv" builds the package's environment now, once, and the model runs in it: in one
     process beside each Python worker, with the package's own Python and libraries. "local" runs it in the workers.
@@ -79,6 +78,7 @@ def spark_udf(
     if env_manager != "local":
         # Made from the copy, whose bytes were hashed.
         environment = place_environment(session, open_package(ref.driver_root), env_manager, allow_code)
+    rows, size = _bounds(package, batch_rows, batch_bytes)
     scorer = BatchScorer(
         package=ref,
         plan=BindPlan(),
@@ -86,10 +86,10 @@ def spark_udf(
         method=method,
         params=() if bound is None else tuple(sorted(bound.items())),
         timezone=zone,
-        batch_rows=batch_rows,
-        batch_bytes=batch_bytes,
+        batch_rows=rows,
+        batch_bytes=size,
         on_error=on_error,
-        splittable=is_split_invariant(package),
+        splittable=split_invariant(package.model),
         accumulator=stats_accumulator(session),
         environment=environment,
     )
@@ -113,7 +113,9 @@ class ScoringUdf:
 
     def __call__(self, *columns: Any) -> Any:
         """The prediction column, named "prediction", for columns bound as `bind_arguments` says."""
-        return self.of_inputs(*bind_arguments(columns, self.schema, self.uri)).alias("prediction")
+        bound = bind_arguments(columns, self.schema, self.uri)
+        scorer, sent = self._sent(bound.found, bound.doubles_array, bound.guarded)
+        return make_udf(scorer, self.transport)(*sent).alias("prediction")
 
     @property
     def result_type(self) -> ResultType:
@@ -133,22 +135,25 @@ class ScoringUdf:
         value: ScoreStats = self.scorer.accumulator.value
         return value
 
-    def of_inputs(self, bound: list[Any], found: list[object]) -> Any:
-        """The prediction column for columns that are the inputs `found` (names or positions), in schema order."""
-        scorer, columns = self.packed(bound, found)
+    def of_inputs(self, columns: list[Any], found: list[object]) -> Any:
+        """The prediction column for columns, their types known to fit, that are the inputs `found`, in schema order."""
+        scorer, columns = self.sent(columns, found)
         return make_udf(scorer, self.transport)(*columns)
 
-    def packed(self, bound: list[Any], found: list[object]) -> tuple[BatchScorer, list[Any]]:
+    def sent(self, columns: list[Any], found: list[object]) -> tuple[BatchScorer, list[Any]]:
         """The scorer for these inputs, and the columns to send it: doubles as one array where Arrow carries them.
 
         One array column costs the JVM and the worker less than its columns one by one: benchmarks/udf.py.
         """
+        return self._sent(found, lambda: doubles_array(columns), lambda: columns)
+
+    def _sent(
+        self, found: list[object], as_array: Callable[[], Any], each: Callable[[], list[Any]]
+    ) -> tuple[BatchScorer, list[Any]]:
         plan = replace(plan_for(self.schema, found, self.matrix), guarded=True)
-        if self.transport == "pandas" or not plan.doubles or len(bound) < 2:
-            return replace(self.scorer, plan=plan), bound
-        # Each is cast: an array of ints and floats would be one of floats, and ints beyond 2**24 lose digits.
-        array = F.array(*[column.cast("double") for column in bound])
-        return replace(self.scorer, plan=replace(plan, packed=True)), [array]
+        if self.transport != "pandas" and plan.doubles and len(plan.specs) > 1:
+            return replace(self.scorer, plan=replace(plan, packed=True)), [as_array()]
+        return replace(self.scorer, plan=plan), each()
 
     def register(self, spark: Any, name: str) -> Any:
         """Registers the model as the SQL function `name`, its arguments bound by position."""
@@ -186,6 +191,16 @@ class ScoringUdf:
 
 
 ON_ERROR = ("fail", "null")
+TENSOR_BYTES = 64 << 20
+"""Most bytes of tensors that a network gets at once: what its layers hold is many times that."""
+
+
+def _bounds(package: Package, batch_rows: int | None, batch_bytes: int | None) -> tuple[int | None, int | None]:
+    """The bounds of a call of the model: the caller's, else those of a model of tensors."""
+    if batch_rows is not None or batch_bytes is not None:
+        return batch_rows, batch_bytes
+    rows = tensor_rows(package.model)
+    return rows, None if rows is None else TENSOR_BYTES
 
 
 def _check_options(on_error: str, batch_rows: int | None, batch_bytes: int | None) -> None:
@@ -195,13 +210,6 @@ def _check_options(on_error: str, batch_rows: int | None, batch_bytes: int | Non
     for name, bound in (("batch_rows", batch_rows), ("batch_bytes", batch_bytes)):
         if bound is not None and bound < 1:
             raise InvalidArgumentError(f"{name} must be at least 1, not {bound}")
-
-
-def is_split_invariant(package: Package) -> bool:
-    """Whether the package declares that scoring a+b equals scoring a then b, so that a failing batch can be halved."""
-    inputs = package.model.get_input_schema()
-    fixed = inputs is not None and inputs.has_fixed_axis()
-    return bool(package.pyfunc.get("split_invariant", False)) and not fixed
 
 
 def _arguments(spark: Any, model_uri: Any, result_type: Any) -> tuple[Any, Any, Any]:

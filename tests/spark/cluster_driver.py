@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pyspark import SparkFiles
-from pyspark.sql import SparkSession
+from standalone import driver_session
 
 import spark_models
 from spark_models.models import infer_signature
@@ -51,25 +51,13 @@ class Driver:
 
     def __init__(self, master: str, folder: Path, executor_cache: Path) -> None:
         self.folder = folder
-        builder = SparkSession.builder.master(master).appName("cluster test")
-        settings = {
-            "spark.ui.enabled": "false",
-            "spark.ui.showConsoleProgress": "false",
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.driver.memory": "512m",
-            "spark.executor.memory": "600m",
-            "spark.executorEnv.SPARK_MODELS_CACHE": str(executor_cache),
-            # Both executors are there before the first task, and a task that fails is not tried again.
-            "spark.scheduler.minRegisteredResourcesRatio": "1.0",
-            "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
-            "spark.task.maxFailures": "1",
-            "spark.excludeOnFailure.enabled": "false",
-        }
-        for name, value in settings.items():
-            builder = builder.config(name, value)
-        self.session = builder.getOrCreate()
-        self.session.sparkContext.setLogLevel("OFF")
+        self.session = driver_session(
+            master,
+            **{
+                "spark.executorEnv.SPARK_MODELS_CACHE": str(executor_cache),
+                "spark.excludeOnFailure.enabled": "false",
+            },
+        )
 
     def rows(self) -> pd.DataFrame:
         numbers = np.arange(ROWS)
@@ -112,6 +100,25 @@ def answers(driver: Driver) -> dict[str, Any]:
     again = driver.scored(predict)
     loads = [json.loads(line) for line in marks.read_text().splitlines()]
     return {"equal": found == local == again, "rows": len(found), "loads": loads}
+
+
+def large(driver: Driver) -> dict[str, Any]:
+    """A package that is not sent because every executor sees it, and the same one sent all the same."""
+    (driver.folder / "weights").write_bytes(bytes(33 << 20))
+    path, marks = str(driver.folder / "large"), driver.folder / "large.marks"
+    rows = driver.rows()
+    spark_models.pyfunc.save_model(
+        path,
+        python_model=Noting(marks, 0.125),
+        artifacts={"weights": str(driver.folder / "weights")},
+        signature=infer_signature(rows, rows["x"]),
+    )
+    local = spark_models.pyfunc.load_model(path).predict(rows).tolist()
+    seen = spark_models.pyfunc.spark_udf(driver.session, path, "double")
+    driver.session.conf.set("spark.sparkModels.ship", "always")
+    sent = spark_models.pyfunc.spark_udf(driver.session, path, "double")
+    equal = driver.scored(seen) == driver.scored(sent) == local
+    return {"equal": equal, "seen": seen.scorer.package.archive, "sent": sent.scorer.package.archive}
 
 
 def score(driver: Driver) -> dict[str, Any]:
@@ -174,7 +181,7 @@ def corrupt(driver: Driver) -> dict[str, Any]:
     return found
 
 
-SCENARIOS = {"answers": answers, "score": score, "corrupt": corrupt}
+SCENARIOS = {"answers": answers, "score": score, "corrupt": corrupt, "large": large}
 
 
 def main(master: str, folder: str, scenarios: str) -> None:

@@ -19,6 +19,11 @@ import spark_models
 from spark_models.models import ModelSignature
 from spark_models.types.schema import ColSpec, Schema
 
+# The tests are imported by path, so a module that they share is found only here.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from standalone import standalone_cluster
+
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 TRANSPORTS = ["pandas", "arrow"] if hasattr(F, "arrow_udf") else ["pandas"]
@@ -153,3 +158,13 @@ def configured(spark: Any) -> Any:
                 spark.conf.unset(name) if value is None else spark.conf.set(name, value)
 
     return configured
+
+
+# --- a real standalone cluster: a master and two workers as processes of their own, nothing shared but Spark itself
+
+
+@pytest.fixture(scope="module")
+def cluster(spark_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The master's URL; workers of one core and 1 GB each."""
+    with standalone_cluster(tmp_path_factory.mktemp("cluster")) as url:
+        yield url

@@ -6,6 +6,7 @@ python connect_driver.py FOLDER
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import json
 import os
 import sys
@@ -20,11 +21,15 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 import spark_models
+from spark_models.jobs import run_job
+from spark_models.jobs.reading import parse_job
+from spark_models.jobs.session import DELTA, delta_package
 from spark_models.models import ModelSignature
 from spark_models.scoring.observe import StatsObservation
 from spark_models.types.schema import ColSpec, Schema, TensorSpec
 
 ROWS = 40
+HAS_DELTA = importlib.util.find_spec("delta") is not None
 
 
 class Function(spark_models.pyfunc.PythonModel):
@@ -76,6 +81,8 @@ class Client:
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
             "spark.local.dir": str(folder / "local"),
         }
+        if HAS_DELTA:
+            settings |= {**DELTA, "spark.jars.packages": delta_package()}
         for name, value in settings.items():
             builder = builder.config(name, value)
         self.session = builder.getOrCreate()
@@ -201,7 +208,45 @@ def unplaced(client: Client) -> Any:
     return client.table().select(predict().alias("p")).agg(F.sum("p")).first()[0]
 
 
-SCENARIOS = (session, results, calls, quarantine, vectors, unplaced, shipped)
+def job(client: Client) -> Any:
+    """A batch job, run twice in each of two ways: in one pass, and with all rows scored before the first is written."""
+    kind = "delta" if HAS_DELTA else "parquet"
+    path = client.save("job", half_but_seven, [A], [ColSpec("double")])
+    client.table().write.format(kind).save(str(client.folder / "job-source"))
+    seen: dict[str, Any] = {"kind": kind}
+    for way, expect in {"one pass": "{}", "held": "{scores: {prediction: {max: 100}}}"}.items():
+        out, bad, log = (client.folder / f"{way}-{name}" for name in ("out", "bad", "log"))
+        job = parse_job(f"""\
+version: 1
+name: {way}
+source: {{format: {kind}, path: {client.folder / "job-source"}}}
+model: {{uri: {path}}}
+keys: [id]
+sink: {{format: {kind}, path: {out}, mode: overwrite}}
+quarantine: {{format: {kind}, path: {bad}}}
+run_log: {{format: {kind}, path: {log}}}
+expect: {expect}
+""")
+        runs = [run_job(client.session, job) for _ in range(2)]
+        read = client.session.read.format(kind)
+        seen[way] = {
+            "outcomes": [run.outcome.value for run in runs],
+            "counts": [runs[0].rows, runs[0].written, runs[0].quarantined],
+            "scores": [runs[0].scores["prediction"][name] for name in ("rows", "nulls", "min", "max")],
+            "rows": sorted(row.id for row in read.load(str(out)).collect()),
+            "bad": [[row.id, row.error_code] for row in read.load(str(bad)).collect()],
+            "log": sorted(row.status for row in read.load(str(log)).collect()),
+        }
+    return seen
+
+
+def half_but_seven(frame: Any) -> Any:
+    if bool((frame["a"] == 7).any()):
+        raise ValueError("no")
+    return frame["a"] / 2
+
+
+SCENARIOS = (session, results, calls, quarantine, vectors, unplaced, job, shipped)
 
 
 def main(folder: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyspark.sql import SparkSession
+from standalone import driver_session
 
 import spark_models
 from spark_models.models import ModelSignature
@@ -62,24 +62,17 @@ class Driver:
 
     def __init__(self, folder: Path, executor_cache: str) -> None:
         self.folder = folder
-        settings = {
-            "spark.ui.enabled": "false",
-            "spark.ui.showConsoleProgress": "false",
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.driver.memory": "512m",
-            "spark.executor.memory": "512m",
-            "spark.local.dir": str(folder / "local"),
-            "spark.task.maxFailures": str(ATTEMPTS),
-            "spark.executorEnv.SPARK_MODELS_CACHE": executor_cache,
-            "spark.executorEnv.PYTHONPATH": os.environ["PYTHONPATH"],
-            "spark.sql.execution.arrow.maxRecordsPerBatch": "10",
-        }
-        builder = SparkSession.builder.master("local-cluster[2,1,512]").appName("faults test")
-        for name, value in settings.items():
-            builder = builder.config(name, value)
-        self.session = builder.getOrCreate()
-        self.session.sparkContext.setLogLevel("OFF")
+        self.session = driver_session(
+            "local-cluster[2,1,512]",
+            **{
+                "spark.executor.memory": "512m",
+                "spark.local.dir": str(folder / "local"),
+                "spark.task.maxFailures": str(ATTEMPTS),
+                "spark.executorEnv.SPARK_MODELS_CACHE": executor_cache,
+                "spark.executorEnv.PYTHONPATH": os.environ["PYTHONPATH"],
+                "spark.sql.execution.arrow.maxRecordsPerBatch": "10",
+            },
+        )
 
     def model(self, name: str, *arguments: Any) -> str:
         path = str(self.folder / name)

@@ -1,4 +1,4 @@
-"""A real standalone cluster: a master and two workers as processes of their own, nothing shared but Spark itself."""
+"""Jobs on a real standalone cluster of two workers."""
 
 from __future__ import annotations
 
@@ -7,73 +7,14 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyspark
 import pytest
+from standalone import WORKERS
 
 ROOT = Path(__file__).parent.parent.parent
-SPARK_HOME = Path(pyspark.__file__).parent
-WORKERS = 2
-
-
-class Daemon:
-    """A process of the cluster that writes a log."""
-
-    def __init__(self, folder: Path, name: str, *arguments: str) -> None:
-        self.log = folder / f"{name}.log"
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        environment |= {"SPARK_HOME": str(SPARK_HOME), "SPARK_DAEMON_MEMORY": "512m", "SPARK_LOCAL_DIRS": str(folder)}
-        with open(self.log, "wb") as stream:
-            command = [str(SPARK_HOME / "bin" / "spark-class"), *arguments]
-            self.process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)
-
-    def until(self, pattern: str) -> str:
-        """The first group of the pattern, as soon as the log has it."""
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            text = self.log.read_text(errors="replace")
-            found = re.search(pattern, text)
-            if found is not None:
-                return found.group(1)
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.1)
-        raise AssertionError(f"{pattern} is not in the log:\n{self.log.read_text(errors='replace')}")
-
-    def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-@pytest.fixture(scope="module")
-def cluster(spark_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The master's URL; workers of one core and 1 GB each."""
-    folder = tmp_path_factory.mktemp("cluster")
-    deploy = "org.apache.spark.deploy"
-    local = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
-    daemons = [Daemon(folder, "master", f"{deploy}.master.Master", *local)]
-    try:
-        url = daemons[0].until(r"Starting Spark master at (spark://\S+)")
-        # It takes its port before it says so; a worker may then register.
-        daemons[0].until(r"(New state: ALIVE|I have been elected leader)")
-        for number in range(WORKERS):
-            limits = ["--cores", "1", "--memory", "1g", "--work-dir", str(folder / f"work-{number}")]
-            daemons.append(Daemon(folder, f"worker-{number}", f"{deploy}.worker.Worker", *local, *limits, url))
-        for worker in daemons[1:]:
-            worker.until(r"(Successfully registered) with master")
-        yield url
-    finally:
-        for daemon in reversed(daemons):
-            daemon.stop()
 
 
 def run(cluster: str, folder: Path, scenarios: str) -> Any:
@@ -108,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def seen(cluster: str, folder: Path) -> Any:
     """A driver runs every scenario; its executors' cache is in the same folder."""
-    return run(cluster, folder, "answers,score,corrupt")
+    return run(cluster, folder, "answers,score,corrupt,large")
 
 
 def test_the_cluster_answers_as_the_model(seen: Any) -> None:
@@ -127,6 +68,12 @@ def test_every_worker_process_loads_once(seen: Any) -> None:
 def test_the_workers_run_the_drivers_toolkit(seen: Any) -> None:
     for _, root, toolkit in seen["answers"]["loads"]:
         assert toolkit.startswith(f"{root}/spark-models-toolkit.zip/")
+
+
+def test_a_large_package_that_the_executors_see_is_not_sent(seen: Any) -> None:
+    assert seen["large"]["equal"] is True
+    assert seen["large"]["seen"] is None
+    assert seen["large"]["sent"].startswith("spark-models-")
 
 
 def test_the_archive_was_unpacked_once_for_the_host(seen: Any, folder: Path) -> None:

@@ -109,3 +109,20 @@ def test_the_package_is_shipped_by_its_hash(seen: Any) -> None:
     assert seen["shipped"]["total"] == sum(range(ROWS)) / 2
     (name,) = seen["shipped"]["entries"]
     assert len(name) == 64
+
+
+@pytest.mark.parametrize("way", ["one pass", "held"])
+def test_a_job_is_run_once_though_it_is_run_twice(seen: Any, way: str) -> None:
+    found = seen["job"][way]
+    assert found["outcomes"] == ["written", "already written"]
+    assert found["counts"] == [ROWS, ROWS - 1, 1]
+    assert found["scores"] == [ROWS, 1, 0.0, (ROWS - 1) / 2]
+    assert found["rows"] == [row for row in range(ROWS) if row != 7]
+    assert found["bad"] == [[7, "MODEL_ERROR"]]
+    assert found["log"] == ["already written", "written"]
+
+
+def test_a_job_on_connect_is_one_on_delta(seen: Any) -> None:
+    if importlib.util.find_spec("delta") is None:
+        pytest.skip("delta-spark is not installed for this Spark: the job above was one of Parquet files")
+    assert seen["job"]["kind"] == "delta"

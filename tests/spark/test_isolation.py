@@ -18,13 +18,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from standalone import WORKERS
 
 import spark_models
 from spark_models.errors import InvalidArgumentError
 from spark_models.scoring.isolation.interpreters import find_interpreter, find_uv, minor_version
 from spark_models.scoring.observe import StatsObservation
 from spark_models.types.schema import ColSpec
-from tests.spark.test_cluster import WORKERS, cluster  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
 MANAGER = "virtualenv" if find_uv() is None else "uv"
@@ -305,7 +305,7 @@ def check(seen: Any, cache: Path, workers: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_uv() is None, reason="uv builds it in seconds")
-def test_a_cluster(cluster: str, tmp_path: Path) -> None:  # noqa: F811 - the fixture
+def test_a_cluster(cluster: str, tmp_path: Path) -> None:
     """The environment is unpacked once for the host, whose two executors have one cache."""
     check(run(tmp_path, cluster), tmp_path / "executors", WORKERS)
     entries = [path for path in (tmp_path / "executors").iterdir() if path.name.startswith("env-")]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pyspark.errors import AnalysisException
 from pyspark.ml.linalg import Vectors
-from pyspark.sql.functions import array, col, struct
+from pyspark.sql.functions import array, col, lit, struct
 
 from spark_models import errors
 from spark_models.models import ModelSignature
@@ -158,6 +158,20 @@ def test_one_wrong_column_among_doubles(
     assert model.calls() == []
 
 
+@pytest.mark.parametrize("bind", ["by name", "by position", "a struct"])
+def test_the_wrong_column_of_many_doubles_is_named(spark: Any, udf: Any, save: Any, failure: Any, bind: str) -> None:
+    names = [f"c {at}.d" for at in range(40)]
+    table = spark.range(3).select(
+        *[(lit("text") if at == 33 else lit(float(at))).alias(name) for at, name in enumerate(names)]
+    )
+    model = save(told, dict.fromkeys(names, "double"))
+    columns = {"by name": [], "by position": [quoted(name) for name in names], "a struct": [struct(col("*"))]}[bind]
+    assert f"[COLUMN_TYPE] Column {names[33]!r} is string; double is expected" in failure(
+        table.select(udf(model)(*columns))
+    )
+    assert model.calls() == []
+
+
 def test_integers_beside_floats_keep_their_digits(udf: Any, spark: Any, save: Any, configured: Any) -> None:
     """Spark makes one array of int and float columns an array of floats, unless ANSI mode is on."""
     model = save(lambda frame: [repr(frame.iloc[0].tolist())], {"x": "double", "y": "double"})
@@ -166,9 +180,18 @@ def test_integers_beside_floats_keep_their_digits(udf: Any, spark: Any, save: An
         assert table.select(udf(model)()).first()[0] == "[16777217.0, 0.5]"
 
 
-def test_a_guard_that_fits_leaves_no_trace_in_the_plan(udf: Any, table: Any, save: Any) -> None:
-    model = save(told, {"a": "double", "b": "long", "c": "string", "d": "datetime"})
-    chosen = [quoted(kind) for kind in ("float", "int", "string", "date")]
+@pytest.mark.parametrize(
+    ("inputs", "kinds"),
+    [
+        ({"a": "double", "b": "long", "c": "string", "d": "datetime"}, ("float", "int", "string", "date")),
+        ({"a": "double", "b": "double"}, ("float", "double")),
+    ],
+)
+def test_a_guard_that_fits_leaves_no_trace_in_the_plan(
+    udf: Any, table: Any, save: Any, inputs: dict[str, str], kinds: tuple[str, ...]
+) -> None:
+    model = save(told, inputs)
+    chosen = [quoted(kind) for kind in kinds]
     plan = table.select(udf(model)(*chosen))._jdf.queryExecution().executedPlan().toString()
     assert "predict(" in plan
     for trace in ("CASE", "typeof", "raise_error"):

@@ -119,6 +119,16 @@ def recipe_of(package: Package, manager: str) -> Recipe:
     )
 
 
+def with_extra(extras: str, name: str) -> str:
+    """The extras of a requirement with one more.
+
+    >>> with_extra("[sklearn]", "serve"), with_extra("", "serve")
+    ('[sklearn,serve]', '[serve]')
+    """
+    names = [given.strip() for given in extras.strip("[]").split(",") if given.strip() != ""]
+    return f"[{','.join(dict.fromkeys([*names, name]))}]"
+
+
 def build(recipe: Recipe) -> Environment:
     """The environment of a recipe, from the cache, else built now: that may take minutes.
 

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from spark_models.errors import ModelProcessError
 from spark_models.scoring import clock
+from spark_models.scoring.gpus import take_gpus
 from spark_models.scoring.isolation.columns import pack_batch, unpack_arrays
 from spark_models.scoring.isolation.delivery import EnvironmentRef
 from spark_models.scoring.isolation.environments import clean_variables
@@ -69,6 +70,7 @@ def resident_process(ref: EnvironmentRef) -> ModelProcess:
         key = (os.getpid(), ref.content_hash)
         process = _processes.get(key)
         if process is None or not process.is_alive():
+            take_gpus()
             process = _processes[key] = ModelProcess([str(ref.python()), "-I", "-X", "faulthandler", "-m", CHILD])
         _processes.move_to_end(key)
         while len(_processes) > MOST_PROCESSES:
@@ -139,7 +141,7 @@ class ModelProcess:
         if scorer is self._scorer:
             return
         package = PackageRef(scorer.package.content_hash, str(scorer.package.root()))
-        sent = replace(scorer, package=package, environment=None, accumulator=None)
+        sent = replace(scorer, package=package, environment=None, accumulator=None, meter=None)
         answer, _ = self._ask({"do": "use"}, [pickle.dumps(sent, 4)])
         if answer["loads"] > 0:
             clock.loaded(answer["load_seconds"] + self._start_seconds)

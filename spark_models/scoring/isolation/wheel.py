@@ -31,6 +31,23 @@ EXTRAS = {
     "fsspec": ("fsspec>=2023.5",),
     "mlflow": ("mlflow-skinny>=2,<4",),
     "mleap": ("mleap>=0.23,<1",),
+    "sagemaker": ("boto3>=1.34",),
+    "azureml": ("azure-ai-ml>=1.20", "azure-identity>=1.15"),
+    "databricks": ("databricks-sdk>=0.30",),
+    "xgboost": ("xgboost>=2.1",),
+    "lightgbm": ("lightgbm>=4.1",),
+    "catboost": ("catboost>=1.2.3",),
+    "onnx": ("onnx>=1.15", "onnxruntime>=1.17"),
+    "statsmodels": ("statsmodels>=0.14.2",),
+    "pytorch": ("torch>=2.4",),
+    "keras": ("keras>=3.3", "tensorflow>=2.16"),
+    "tensorflow": ("tensorflow>=2.16",),
+    "spacy": ("spacy>=3.7",),
+    "fastai": ("fastai>=2.7.18",),
+    "h2o": ("h2o>=3.46",),
+    "gluon": ("mxnet>=1.9.1,<2",),
+    "skops": ("skops>=0.11",),
+    "safetensors": ("safetensors>=0.4.3",),
 }
 """What pyproject.toml says; a test compares them. It is not at hand where only the installed package is."""
 SCRIPT = "spark-models = spark_models.cli:main"

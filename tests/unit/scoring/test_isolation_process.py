@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,20 @@ def test_the_model_is_loaded_once(process: ModelProcess, tmp_path: Path) -> None
     loads, seconds = clock.take_loads()
     assert loads == 2
     assert seconds > 0
+
+
+def test_what_the_worker_counts_stays_in_the_worker(process: ModelProcess, tmp_path: Path) -> None:
+    """Accumulators are Spark's, of which the package's environment may have none."""
+    own = scorer(tmp_path, lambda frame: frame["0"] + 1)
+    counted = replace(own, accumulator=Unsendable(), meter=Unsendable())
+    assert scored(process, counted, [1.0]) == [2.0]
+
+
+class Unsendable:
+    """What can't be pickled."""
+
+    def __reduce__(self) -> Any:
+        raise AssertionError("it was sent")
 
 
 @pytest.mark.parametrize("kind", ["double", "string", "array<double>", "struct<a:double,b:string>", "timestamp"])

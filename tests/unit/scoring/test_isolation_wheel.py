@@ -43,7 +43,7 @@ def test_it_says_what_pyproject_says() -> None:
     assert requirements(project.split("\ndependencies = [")[1].split("\n]")[0]) == wheel.REQUIREMENTS
     optional = section(text, "project.optional-dependencies")
     extras = {name: requirements(lines) for name, lines in re.findall(r"^([\w-]+) = \[((?:.|\n)*?)\]$", optional, re.M)}
-    for_developers = {"demo", "test", "fuzz", "dev"}
+    for_developers = {"demo", "deployments", "test", "fuzz", "dev"}
     assert {name: lines for name, lines in extras.items() if name not in for_developers} == wheel.EXTRAS
     name, _, target = wheel.SCRIPT.partition(" = ")
     assert f'{name} = "{target}"' in section(text, "project.scripts")

@@ -30,19 +30,40 @@ class MethodPredictor(Predictor, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Format:
+    """A form of a flavor's model files, by the name that `save_model` knows it by; `runs` is what loading it executes.
+
+    Where `runs` is empty loading executes nothing that the package carries or names.
+    """
+
+    name: str
+    runs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a flavor's pyfunc form can take and bear.
 
     `inputs` are "dataframe", "ndarray" or "dict"; `split_invariant` says that scoring a+b equals scoring a then b;
-    `safe_to_load` that loading runs no code of the package; `memory_mapped` that a package can be saved so that the
-    model's arrays are mapped from its file when it is loaded, one copy for all processes of a host.
+    `memory_mapped` that a package can be saved so that the model's arrays are mapped from its file when it is loaded,
+    one copy for all processes of a host. `formats` are the forms of the model's files, the default one first;
+    `library` is the distribution that loading needs, `methods` score beside predict; `batch_rows` is how many rows of
+    tensors Spark gives it at once.
     """
 
     inputs: tuple[str, ...] = ("dataframe",)
     thread_safe: bool = True
     split_invariant: bool = True
     memory_mapped: bool = False
-    safe_to_load: bool = False
+    library: str = ""
+    formats: tuple[Format, ...] = ()
+    batch_rows: int | None = None
+    methods: tuple[str, ...] = ()
+
+    @property
+    def safe_to_load(self) -> bool:
+        """Whether loading the default format runs no code of the package."""
+        return self.formats != () and self.formats[0].runs == ""
 
 
 def add_example(writer: PackageWriter, example: Any, predict: Callable[[Any], Any]) -> None:

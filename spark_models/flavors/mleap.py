@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spark_models.bundle.writer import MLEAP_VERSION, Preflight, preflight, write_bundle
-from spark_models.errors import InvalidArgumentError, InvalidModelError, listed_pairs
+from spark_models.bundle.saved import SavedStages
+from spark_models.bundle.writer import MLEAP_VERSION, Preflight, best_model, flat, preflight, transformed, write_bundle
+from spark_models.errors import InvalidArgumentError, InvalidModelError, listed, listed_pairs
+from spark_models.flavors.base import Capabilities, Format, add_example
 from spark_models.flavors.hadoop import scratch_folder
+from spark_models.flavors.parity import ROWS, require_parity
+from spark_models.flavors.pipeline import SparkPredictor, as_saved, output_columns
 from spark_models.package.environment import installed_requirement
 from spark_models.package.mlmodel import Model
 from spark_models.package.reader import open_package
@@ -19,6 +23,7 @@ from spark_models.schema.signature import ModelSignature
 from spark_models.tracking import LoggedModel, log_package
 
 FLAVOR = "mleap"
+CAPABILITIES = Capabilities(library="pyspark", inputs=("rows in a JVM",), formats=(Format("Bundle.ML"),))
 FOLDER = "mleap"
 BUNDLE = "mleap/model"
 SCHEMA_FILE = "input_schema.json"
@@ -31,21 +36,27 @@ def save_model(
     path: PathLike,
     mlflow_model: Model | None = None,
     signature: ModelSignature | None = None,
+    input_example: Any = None,
     conda_env: Mapping[str, Any] | PathLike | None = None,
     pip_requirements: Sequence[str] | PathLike | None = None,
     extra_pip_requirements: Sequence[str] | PathLike | None = None,
     metadata: Mapping[str, Any] | None = None,
     dfs_tmpdir: str | None = None,
     drop_label_stages: bool = False,
+    verify: bool = False,
 ) -> None:
     """Saves a fitted PipelineModel as a package with the mleap flavor alone.
 
     `sample_input` is a Spark DataFrame with the pipeline's input columns; it gives their types and the lengths of
-    vectors. `drop_label_stages` leaves out stages that only make the label. Where MLeap's answer for some rows is not
-    Spark's, a warning names the stages.
+    vectors. `input_example`, pandas rows, is stored with Spark's predictions, so that `verify` has what to replay.
+    `drop_label_stages` leaves out stages that only make the label. `verify` scores the sample in the JVM before the
+    package appears; it needs the Java companion. Where MLeap's answer for some rows is not Spark's, a warning names the
+    stages.
 
     Raises:
         UnsupportedStagesError: [UNSUPPORTED_STAGES] stages that MLeap has no op for; all are named, nothing is written.
+        ParityError: [PARITY] with `verify`: the JVM does not give Spark's answers for the sample.
+        CompanionUnavailableError: [COMPANION_UNAVAILABLE] with `verify`: there is no Java, or no jar.
         InvalidModelError: [INVALID_MODEL] the model is no PipelineModel.
         InvalidArgumentError: [INVALID_ARGUMENT] the sample is no Spark DataFrame.
         ModelPathExistsError: [PATH_EXISTS] `path` exists and is not empty.
@@ -60,14 +71,10 @@ def save_model(
         pip_requirements=pip_requirements,
         extra_pip_requirements=extra_pip_requirements,
     ) as package:
-        add_to_model(
-            mlflow_model=package.model,
-            path=package.root,
-            spark_model=spark_model,
-            sample_input=sample_input,
-            dfs_tmpdir=dfs_tmpdir,
-            drop_label_stages=drop_label_stages,
-        )
+        add_bundle(package, spark_model, sample_input, dfs_tmpdir, drop_label_stages, verify)
+        if input_example is not None:
+            with as_saved(best_model(spark_model), sample_input.sparkSession, dfs_tmpdir) as model:
+                add_example(package, input_example, SparkPredictor(model, output_columns(package.model)).predict)
 
 
 def log_model(
@@ -92,6 +99,29 @@ def log_model(
     return log_package(artifact_path, save, registered_model_name)
 
 
+def add_bundle(
+    package: PackageWriter,
+    spark_model: Any,
+    sample_input: Any,
+    dfs_tmpdir: str | None,
+    drop_label_stages: bool,
+    verify: bool,
+) -> None:
+    """Adds the mleap flavor to a package that is being written; with `verify` the JVM must answer as Spark does."""
+    found = check(spark_model, sample_input, dfs_tmpdir=dfs_tmpdir, drop_label_stages=drop_label_stages)
+    _require_inputs(found, package.model.signature)
+    _write(found, spark_model.uid, sample_input, package.root, stacklevel=4)
+    package.add_flavor(FLAVOR, mleap_version=MLEAP_VERSION, model_data=BUNDLE)
+    if not verify:
+        return
+    package.write_mlmodel()
+    spark = sample_input.sparkSession
+    with as_saved(best_model(spark_model), spark, dfs_tmpdir) as model, scratch_folder(spark, dfs_tmpdir) as scratch:
+        kept = {stage.uid for stage in found.stages}
+        stages = [stage for stage in flat(model, SavedStages(spark, scratch)) if stage.uid in kept]
+        require_parity(package.root, found, transformed(stages, sample_input.limit(ROWS)))
+
+
 def add_to_model(
     *,
     mlflow_model: Model,
@@ -109,16 +139,35 @@ def add_to_model(
         InvalidArgumentError: [INVALID_ARGUMENT] the sample is no Spark DataFrame.
     """
     found = check(spark_model, sample_input, dfs_tmpdir=dfs_tmpdir, drop_label_stages=drop_label_stages)
+    _write(found, spark_model.uid, sample_input, Path(path), stacklevel=3)
+    mlflow_model.add_flavor(FLAVOR, mleap_version=MLEAP_VERSION, model_data=BUNDLE)
+
+
+def _require_inputs(found: Preflight, signature: ModelSignature | None) -> None:
+    """A signature with names must have every column that the bundle takes: the JVM binds rows by it."""
+    if signature is None or not signature.inputs.has_input_names():
+        return
+    names = signature.inputs.input_names()
+    missing = [name for name in found.inputs() if name not in names]
+    if missing != []:
+        raise InvalidArgumentError(
+            f"The signature lacks columns that the bundle takes: {listed(missing)}",
+            "add them to the signature's inputs; drop_label_stages=True leaves out stages that only make the label",
+        )
+
+
+def _write(found: Preflight, name: str, sample_input: Any, root: Path, stacklevel: int) -> None:
     found.require()
     if found.differences != ():
         each = listed_pairs((f"{uid}: {text}" for uid, text in found.differences), "; ")
-        warnings.warn(f"Some rows get other answers from MLeap than from Spark: {each}.", UserWarning, stacklevel=3)
-    folder = Path(path) / FOLDER
+        warnings.warn(
+            f"Some rows get other answers from MLeap than from Spark: {each}.", UserWarning, stacklevel=stacklevel
+        )
+    folder = root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    write_bundle(found, spark_model.uid, Path(path) / BUNDLE)
+    write_bundle(found, name, root / BUNDLE)
     # As MLflow's early releases do: the columns of the sample, in Spark's own JSON.
     (folder / SCHEMA_FILE).write_text(json.dumps(json.loads(sample_input.schema.json()), indent=2), encoding="utf-8")
-    mlflow_model.add_flavor(FLAVOR, mleap_version=MLEAP_VERSION, model_data=BUNDLE)
 
 
 def check(
@@ -134,7 +183,7 @@ def check(
             f"The sample input must be a PySpark dataframe, not {type(sample_input).__name__}",
             "make one with spark.createDataFrame(…)",
         )
-    if type(spark_model).__name__ != "PipelineModel":
+    if type(best_model(spark_model)).__name__ != "PipelineModel":
         raise InvalidModelError(FLAVOR, f"a {type(spark_model).__name__}", "a fitted PipelineModel")
     with scratch_folder(sample_input.sparkSession, dfs_tmpdir) as scratch:
         return preflight(spark_model, sample_input, scratch, drop_label_stages)

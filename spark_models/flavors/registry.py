@@ -14,16 +14,40 @@ GROUP = "spark_models.flavors"
 
 BUILT_IN: dict[str, str] = {
     "python_function": "spark_models.pyfunc",
+    "catboost": "spark_models.catboost",
+    "fastai": "spark_models.fastai",
+    "gluon": "spark_models.gluon",
+    "h2o": "spark_models.h2o",
+    "keras": "spark_models.keras",
+    "lightgbm": "spark_models.lightgbm",
     "mleap": "spark_models.mleap",
+    "onnx": "spark_models.onnx",
+    "pytorch": "spark_models.pytorch",
     "sklearn": "spark_models.sklearn",
+    "spacy": "spark_models.spacy",
     "spark": "spark_models.spark",
+    "statsmodels": "spark_models.statsmodels",
+    "tensorflow": "spark_models.tensorflow",
+    "xgboost": "spark_models.xgboost",
 }
 """The public module of each built-in flavor."""
 
 LOADERS: dict[str, str] = {
     "mlflow.pyfunc.model": "spark_models.pyfunc.model",
+    "mlflow.catboost": "spark_models.catboost",
+    "mlflow.fastai": "spark_models.fastai",
+    "mlflow.gluon": "spark_models.gluon",
+    "mlflow.h2o": "spark_models.h2o",
+    "mlflow.keras": "spark_models.keras",
+    "mlflow.lightgbm": "spark_models.lightgbm",
+    "mlflow.onnx": "spark_models.onnx",
+    "mlflow.pytorch": "spark_models.pytorch",
     "mlflow.sklearn": "spark_models.sklearn",
+    "mlflow.spacy": "spark_models.spacy",
     "mlflow.spark": "spark_models.spark",
+    "mlflow.statsmodels": "spark_models.statsmodels",
+    "mlflow.tensorflow": "spark_models.tensorflow",
+    "mlflow.xgboost": "spark_models.xgboost",
 }
 """Loader modules that packages of MLflow name, and ours that reads the same files."""
 
@@ -51,7 +75,7 @@ def flavor_module(name: str) -> ModuleType:
     point = plugins().get(name)
     if point is None:
         raise InvalidArgumentError(
-            f"There is no flavor {name!r}", f"the flavors here are {listed(flavor_names())}; others come as plugins"
+            f"There is no flavor {name!r}", f"the flavors here are {listed(flavor_names(), 50)}; others come as plugins"
         )
     try:
         module = point.load()

@@ -1,9 +1,7 @@
-"""scikit-learn estimators and pipelines, pickled; or by joblib, so that processes share the arrays of one file."""
+"""scikit-learn estimators and pipelines, pickled; by joblib, so that processes share arrays; by skops, without code."""
 
 from __future__ import annotations
 
-import errno
-import pickle
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +10,18 @@ from typing import Any
 import numpy as np
 
 from spark_models.errors import InvalidArgumentError, InvalidModelError, MissingExtraError
-from spark_models.flavors.base import Capabilities, add_example
+from spark_models.flavors.base import Capabilities, Format, add_example
+from spark_models.flavors.pickles import (
+    ESTIMATOR_FORMATS,
+    FORMAT_CLOUDPICKLE,
+    FORMAT_JOBLIB,
+    FORMAT_PICKLE,
+    FORMAT_SKOPS,
+    UNPICKLES,
+    check_trusted,
+    dump_estimator,
+    load_estimator,
+)
 from spark_models.package.environment import installed_requirement
 from spark_models.package.mlmodel import Model
 from spark_models.package.reader import Package, open_package
@@ -21,16 +30,26 @@ from spark_models.schema.signature import ModelSignature
 from spark_models.tracking import LoggedModel, log_package
 
 FLAVOR = "sklearn"
-MODEL_FILE = "model.pkl"
-JOBLIB_FILE = "model.joblib"
-CAPABILITIES = Capabilities(inputs=("dataframe",), memory_mapped=True)
-
-SERIALIZATION_FORMAT_PICKLE = "pickle"
-SERIALIZATION_FORMAT_CLOUDPICKLE = "cloudpickle"
-SERIALIZATION_FORMAT_JOBLIB = "joblib"
-FORMATS = (SERIALIZATION_FORMAT_PICKLE, SERIALIZATION_FORMAT_CLOUDPICKLE, SERIALIZATION_FORMAT_JOBLIB)
+SERIALIZATION_FORMAT_PICKLE = FORMAT_PICKLE
+SERIALIZATION_FORMAT_CLOUDPICKLE = FORMAT_CLOUDPICKLE
+SERIALIZATION_FORMAT_JOBLIB = FORMAT_JOBLIB
+SERIALIZATION_FORMAT_SKOPS = FORMAT_SKOPS
+FILES = {
+    FORMAT_CLOUDPICKLE: "model.pkl",
+    FORMAT_PICKLE: "model.pkl",
+    FORMAT_JOBLIB: "model.joblib",
+    FORMAT_SKOPS: "model.skops",
+}
+"""The name of the model's file in each format."""
 
 PREDICT_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
+CAPABILITIES = Capabilities(
+    library="scikit-learn",
+    inputs=("dataframe",),
+    memory_mapped=True,
+    formats=(*ESTIMATOR_FORMATS, Format(FORMAT_JOBLIB, UNPICKLES)),
+    methods=PREDICT_METHODS[1:],
+)
 
 
 def save_model(
@@ -45,6 +64,7 @@ def save_model(
     extra_pip_requirements: Sequence[str] | PathLike | None = None,
     *,
     pyfunc_predict_fn: str = "predict",
+    skops_trusted_types: Sequence[str] | None = None,
     code_paths: Sequence[PathLike] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
@@ -58,9 +78,12 @@ def save_model(
     workers of a host share one copy. Trees copy their nodes into memory of their own all the same. MLflow loads such a
     package as a python_function, and has no loader for its sklearn form.
 
+    `serialization_format="skops"` is for models that others load: it holds no code. Where the model has types that
+    skops does not know, `skops_trusted_types` names those that may be built.
+
     Raises:
         InvalidModelError: [INVALID_MODEL] the object has no such method.
-        InvalidArgumentError: [INVALID_ARGUMENT] the format or method is unknown.
+        InvalidArgumentError: [INVALID_ARGUMENT] the format or method is unknown; skops finds untrusted types.
         ModelPathExistsError: [PATH_EXISTS] `path` exists and is not empty.
     """
     _check_arguments(sk_model, serialization_format, pyfunc_predict_fn)
@@ -75,9 +98,10 @@ def save_model(
         extra_pip_requirements=extra_pip_requirements,
         code_paths=code_paths,
     ) as package:
-        file = JOBLIB_FILE if serialization_format == SERIALIZATION_FORMAT_JOBLIB else MODEL_FILE
-        with open(package.root / file, "wb") as stream:
-            _pickler(serialization_format).dump(sk_model, stream)
+        file = FILES[serialization_format]
+        dump_estimator(sk_model, package.root / file, serialization_format)
+        if serialization_format == FORMAT_SKOPS:
+            check_trusted(package.root / file, skops_trusted_types or ())
         predictor = SklearnPredictor(sk_model, pyfunc_predict_fn)
         add_example(package, input_example, predictor.predict)
         package.add_flavor(
@@ -85,6 +109,7 @@ def save_model(
             pickled_model=file,
             sklearn_version=_sklearn_version(),
             serialization_format=serialization_format,
+            skops_trusted_types=list(skops_trusted_types) if skops_trusted_types else None,
             code=package.code,
         )
         package.add_pyfunc(
@@ -168,9 +193,9 @@ def default_requirements(serialization_format: str = SERIALIZATION_FORMAT_CLOUDP
 
 
 def _check_arguments(sk_model: Any, serialization_format: str, method: str) -> None:
-    if serialization_format not in FORMATS:
+    if serialization_format not in FILES:
         raise InvalidArgumentError(
-            f"The serialization format {serialization_format!r} is unknown", f"choose one of {list(FORMATS)}"
+            f"The serialization format {serialization_format!r} is unknown", f"choose one of {list(FILES)}"
         )
     if method not in PREDICT_METHODS:
         raise InvalidArgumentError(f"The method {method!r} does not score", f"choose one of {list(PREDICT_METHODS)}")
@@ -179,18 +204,6 @@ def _check_arguments(sk_model: Any, serialization_format: str, method: str) -> N
         offered = [name for name in PREDICT_METHODS if callable(getattr(sk_model, name, None))]
         advice = f"pyfunc_predict_fn={offered[0]!r}" if offered != [] else "fit and save an estimator"
         raise InvalidModelError(FLAVOR, f"a {type(sk_model).__name__}", f"an estimator with {method}() (use {advice})")
-
-
-def _pickler(serialization_format: str) -> Any:
-    if serialization_format == SERIALIZATION_FORMAT_PICKLE:
-        return pickle
-    if serialization_format == SERIALIZATION_FORMAT_JOBLIB:
-        import joblib
-
-        return joblib
-    import cloudpickle
-
-    return cloudpickle
 
 
 def _sklearn_version() -> str:
@@ -202,6 +215,7 @@ def _load(package: Package, conf: Mapping[str, Any]) -> Any:
         import sklearn
     except ImportError as error:
         raise MissingExtraError("scikit-learn", "sklearn", "Loading this model") from error
+    form = str(conf.get("serialization_format", FORMAT_CLOUDPICKLE))
     stated = conf.get("sklearn_version")
     if stated is not None and str(stated).split(".")[:2] != sklearn.__version__.split(".")[:2]:
         warnings.warn(
@@ -210,24 +224,8 @@ def _load(package: Package, conf: Mapping[str, Any]) -> Any:
             UserWarning,
             stacklevel=4,
         )
-    file = conf.get("pickled_model", conf.get("model_path", conf.get("data", MODEL_FILE)))
-    if conf.get("serialization_format") == SERIALIZATION_FORMAT_JOBLIB:
-        return _load_mapped(package.path(file))
-    with open(package.path(file), "rb") as stream:
-        return pickle.load(stream)  # noqa: S301 - the flavor's format; `allow_code=False` refuses it before
-
-
-def _load_mapped(path: Path) -> Any:
-    """The model with its arrays in the pages of the file: private to a process only where it writes to them."""
-    import joblib
-
-    try:
-        return joblib.load(path, mmap_mode="c")
-    except OSError as error:
-        if error.errno not in (errno.EMFILE, errno.ENFILE):
-            raise
-        # Each mapped array keeps a file open, and a model may have more of them than a process may open.
-        return joblib.load(path)
+    file = conf.get("pickled_model", conf.get("model_path", conf.get("data", FILES[FORMAT_CLOUDPICKLE])))
+    return load_estimator(package.path(file), form, conf.get("skops_trusted_types") or ())
 
 
 def _takes_matrix(package: PackageWriter, predictor: SklearnPredictor) -> bool:

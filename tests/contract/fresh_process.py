@@ -17,7 +17,7 @@ opened = open_package(package)
 opened.verify()
 code_reasons(opened)
 assert Model.load(package).load_input_example(package) is not None
-sys.stdout.write(json.dumps({"imported by opening": [name for name in library if name in sys.modules]}))
+sys.stdout.write(json.dumps({"imported by opening": [name for name in library if name in sys.modules]}) + "\n")
 
 from spark_models.pyfunc import load_model  # noqa: E402 - opening is over
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flavor_cases import pyfunc_cases, sklearn_cases
 from flavor_laws import FlavorCase, FlavorLaws
+from native_cases import CASES
 
 from spark_models.flavors.registry import BUILT_IN
 
@@ -31,4 +32,5 @@ ON_SPARK = {"spark", "mleap"}
 
 
 def test_every_built_in_flavor_is_under_the_laws() -> None:
-    assert {case.name.split(" ")[0] for case in SKLEARN + PYFUNC} == set(BUILT_IN) - ON_SPARK
+    names = [*(case.name for case in SKLEARN + PYFUNC), *CASES]  # the others: test_native_flavors.py
+    assert {name.split(" ")[0] for name in names} == set(BUILT_IN) - ON_SPARK

@@ -1,0 +1,7 @@
+"""The lightgbm flavor: LightGBM models as packages."""
+
+from __future__ import annotations
+
+from spark_models.flavors.lightgbm import _load_pyfunc, default_requirements, load_model, log_model, save_model
+
+__all__ = ["_load_pyfunc", "default_requirements", "load_model", "log_model", "save_model"]

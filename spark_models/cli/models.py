@@ -24,13 +24,14 @@ def package_directory(function: Function) -> Function:
     return click.option("-m", "--model-uri", required=True, metavar="DIR", help=text)(function)
 
 
-def in_this_environment(verb: str) -> Callable[[Function], Function]:
-    """The options of MLflow's commands that say where: there is one place."""
+def environment(verb: str) -> Callable[[Function], Function]:
+    """The options that say in which environment a model is loaded."""
 
     def options(function: Function) -> Function:
-        where = f"Where to {verb}: local, in this environment."
-        kept = f"{verb.capitalize()} in this environment, as it always does: kept for scripts."
-        choice = click.option("--env-manager", type=click.Choice(["local"]), default="local", help=where)
+        where = f"Where to {verb}: in this environment, or in the package's own, made by virtualenv or uv."
+        kept = f"{verb.capitalize()} in this environment, as it does by default: kept for scripts."
+        managers = click.Choice(["local", "virtualenv", "uv"])
+        choice = click.option("--env-manager", type=managers, default="local", show_default=True, help=where)
         return click.option("--no-conda", is_flag=True, help=kept)(choice(function))
 
     return options
@@ -85,14 +86,15 @@ def models() -> None:
     metavar="ROWS",
     help="How many rows of a CSV, JSON lines or Parquet file the model gets at once; 65536 by default.",
 )
-@in_this_environment("score")
+@environment("score")
 @trust
 def predict(**options: Any) -> None:
     """Score the rows of a CSV, JSON or Parquet file.
 
     The input is a table: a CSV file with a header, JSON in split or records orientation, JSON lines, or Parquet. With a
-    signature its columns are found by name and checked, and extra ones are ignored. The answer is JSON: records for a
-    model that gives a DataFrame, a list for others. A file appears when all of it is written.
+    signature its columns are found by name and checked, and extra ones are ignored. A model of tensors also takes JSON
+    with "inputs", as its input_example.json. The answer is JSON: records for a model that gives a DataFrame, a list for
+    others. A file appears when all of it is written.
 
     \b
     Examples:
@@ -127,11 +129,18 @@ def inspect(model_uri: str, as_json: bool) -> None:
 
 
 @models.command(cls=ModelCommand)
-@model_uri
+@click.argument("package", required=False, metavar="[URI]")
+@click.option("-m", "--model-uri", metavar="URI", help="A directory, file:, runs:/<run_id>/<path>, or a remote URI.")
 @click.option(
     "--spark/--no-spark",
     default=None,
     help="Whether to score in Spark too; by default where pyspark is installed.",
+)
+@click.option(
+    "--jvm/--no-jvm",
+    default=None,
+    help="Whether to score the mleap flavor in the JVM too; by default where the package has it, and Java and the jar "
+    "that SPARK_MODELS_JAR names are at hand.",
 )
 @click.option(
     "--tolerance",
@@ -143,8 +152,8 @@ def inspect(model_uri: str, as_json: bool) -> None:
 )
 @trust
 @click.pass_context
-def verify(ctx: click.Context, /, model_uri: str, spark: bool | None, tolerance: float, **options: Any) -> None:
-    """Replay the stored example, here and in Spark.
+def verify(ctx: click.Context, /, package: str | None, model_uri: str | None, **options: Any) -> None:
+    """Replay the stored example, here, in Spark and in the JVM.
 
     The package's files are compared with its manifest, its input example is scored again, and the answers are compared
     with the predictions that were stored when it was saved. The status is 0 where all are the same, else 1, and each
@@ -154,11 +163,15 @@ def verify(ctx: click.Context, /, model_uri: str, spark: bool | None, tolerance:
     Examples:
       spark-models verify -m models/churn
       spark-models verify -m models/churn --no-spark --tolerance 1e-6
+      spark-models verify --jvm models/churn
     """
     from spark_models.cli.report import report_text
     from spark_models.verify.replay import replay
 
-    found = replay(model_uri, spark=spark, tolerance=tolerance, **options)
+    named = [uri for uri in (package, model_uri) if uri is not None]
+    if len(named) != 1:
+        raise click.UsageError("Say which package, once: by -m/--model-uri or as the argument.")
+    found = replay(named[0], **options)
     click.echo(report_text(found))
     ctx.exit(0 if found.passed else 1)
 
@@ -184,6 +197,12 @@ def update_manifest(model_uri: str) -> None:
 @model_uri
 @click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("-p", "--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="The port.")
+@click.option(
+    "--fd",
+    type=click.IntRange(min=3),
+    metavar="NUMBER",
+    help="An inherited socket to listen on instead, as systemd gives one.",
+)
 @click.option(
     "-w", "--workers", type=click.IntRange(1, 512), default=1, show_default=True, help="Processes that share the port."
 )
@@ -256,7 +275,7 @@ def update_manifest(model_uri: str) -> None:
 )
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="The certificate, for HTTPS.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Its key.")
-@in_this_environment("serve")
+@environment("serve")
 @trust
 @click.pass_context
 def serve(ctx: click.Context, /, **options: Any) -> None:

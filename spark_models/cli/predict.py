@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from spark_models.cli.elsewhere import go_elsewhere
 from spark_models.cli.output import open_output
 from spark_models.pyfunc.loading import load_model
 from spark_models.serve.files import BATCH_ROWS, content_type_of, read_batches
@@ -23,13 +24,16 @@ def predict_file(
     batch_rows: int | None,
     allow_code: bool | None,
     expected_hash: str | None,
-    **unused: Any,
+    no_conda: bool,
+    env_manager: str,
 ) -> None:
     """Scores the rows of `input_path` into `output_path`; the arguments are the command's options.
 
     Raises:
         SparkModelsError: the model can't be loaded, or the rows don't fit it.
     """
+    if env_manager != "local" and not no_conda:
+        go_elsewhere(model_uri, env_manager, extra="", allow_code=allow_code, expected_hash=expected_hash)
     model = load_model(model_uri, method=method, allow_code=allow_code, expected_hash=expected_hash)
     batches = read_batches(
         sys.stdin.buffer if input_path == "-" else input_path,

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from spark_models.cli.elsewhere import go_elsewhere
 from spark_models.errors import InvalidArgumentError, MissingExtraError
 from spark_models.serve.http.options import ServerOptions, size
 from spark_models.serve.http.supervisor import serve
@@ -30,6 +31,8 @@ def serve_model(
     env_manager: str,
     kill_after: float | None,
     timeout: float,
+    allow_code: bool | None,
+    expected_hash: str | None,
     **options: Any,
 ) -> int:
     """Serves a model until it is told to end; the arguments are the command's options. The exit status.
@@ -37,6 +40,8 @@ def serve_model(
     Raises:
         SparkModelsError: there is no such model, or the options don't go together.
     """
+    if env_manager != "local" and not no_conda:
+        go_elsewhere(model_uri, env_manager, extra="serve", allow_code=allow_code, expected_hash=expected_hash)
     for module in ("uvicorn", "orjson"):
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError(module, "serve", "Serving a model")
@@ -49,6 +54,8 @@ def serve_model(
         cors_origins=cors_origin,
         token=_token(token_file),
         timeout=timeout,
+        allow_code=allow_code,
+        expected_hash=expected_hash,
         kill_after=2 * timeout if kill_after is None else kill_after,
         debug=bool(click.get_current_context().find_root().params.get("debug")),
         **options,

@@ -1,1 +1,1 @@
-"""Where a package goes: images with a server in them."""
+"""Where a package goes: images with a server in them, and the targets that keep one running."""

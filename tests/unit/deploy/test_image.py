@@ -19,7 +19,8 @@ from click.testing import CliRunner
 import spark_models
 from spark_models.cli import cli
 from spark_models.deploy.image import build_image, write_context
-from spark_models.errors import ImageNotBuiltError, ModelPathExistsError
+from spark_models.errors import FlavorNotFoundError, ImageNotBuiltError, ModelPathExistsError
+from spark_models.models import Model
 from spark_models.package.reader import open_package
 
 
@@ -55,6 +56,41 @@ def test_the_image_runs_as_a_user_of_its_own_with_a_health_check(package: Path, 
     # Every command is a list: no shell stands between a signal and the server.
     assert 'ENTRYPOINT ["' in text
     assert "--no-index" not in text
+
+
+def made(root: Path, *flavors: str) -> Path:
+    """A package with these flavors alone, as R or a JVM's writer leaves it."""
+    root.mkdir()
+    model = Model()
+    for flavor in flavors:
+        model.add_flavor(flavor)
+    model.save(root / "MLmodel")
+    return root
+
+
+def test_an_r_function_gets_r_and_needs_nothing_else(tmp_path: Path) -> None:
+    folder = write_context(str(made(tmp_path / "crate", "crate")), tmp_path / "image")
+    assert "apt-get install -y --no-install-recommends r-base-core" in (folder / "Dockerfile").read_text()
+    assert (folder / "requirements.txt").read_text().startswith("spark-models[serve] @ file:")
+
+
+def test_mleap_alone_gets_the_jar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = made(tmp_path / "line", "mleap")
+    (tmp_path / "companion.jar").write_bytes(b"a jar")
+    monkeypatch.setenv("SPARK_MODELS_JAR", str(tmp_path / "companion.jar"))
+    folder = write_context(str(package), tmp_path / "image")
+    assert sorted(path.name for path in folder.iterdir()) == ["Dockerfile", "model", "spark-models.jar"]
+    assert '"-jar", "/opt/spark-models.jar", "serve", "-m", "/srv/model"' in (folder / "Dockerfile").read_text()
+    monkeypatch.setenv("SPARK_MODELS_JAR", str(tmp_path / "missing.jar"))
+    with pytest.raises(ImageNotBuiltError, match="make jvm"):
+        write_context(str(package), tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_package_that_nothing_serves_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FlavorNotFoundError):
+        write_context(str(made(tmp_path / "other", "keras")), tmp_path / "image")
+    assert not (tmp_path / "image").exists()
 
 
 def test_a_folder_that_holds_something_is_left_alone(package: Path, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
-"""What every test run needs to know: which tests start a JVM, and what happens where there is no Java."""
+"""What every test run needs to know: which tests start a JVM or another program, and what happens without it."""
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
+from collections.abc import Callable
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,24 @@ def java_missing() -> str:
     return subprocess.run([script], capture_output=True, text=True, check=False).stderr.strip()
 
 
+@cache
+def missing(need: str) -> str:
+    """What to install, in one line; '' where this host has what a test is marked to need."""
+    script = Path(__file__).parent / "scripts" / "needs"
+    return subprocess.run([script, need], capture_output=True, text=True, check=False).stderr.strip()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tested_versions(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """The versions that a run tested, in its JUnit file: scripts/matrix_report.py reads them."""
+    record_testsuite_property("python", platform.python_version())
+    for name in ("pyspark", "delta-spark", "pandas", "numpy", "pyarrow", "scikit-learn"):
+        try:
+            record_testsuite_property(name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            record_testsuite_property(name, "")
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses by the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -27,7 +48,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("spark") is not None and java_missing():
+    absent = [missing(need) for marker in item.iter_markers("needs") for need in marker.args]
+    if item.get_closest_marker("spark") is not None:
+        absent.append(java_missing())
+    reason = next(filter(None, absent), "")
+    if reason != "":
         if os.environ.get("CI") == "true":
-            pytest.fail(java_missing(), pytrace=False)
-        pytest.skip(java_missing())
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)

@@ -7,6 +7,7 @@ python benchmarks/check.py --folder DIR     another folder
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import paths
+import serve
 from measure import DOCS, shown, table
 
 
@@ -123,6 +125,35 @@ def udf(file: Path) -> Iterator[Figure]:
             yield Figure(f"{case}: spark_udf over {paths.MLFLOW}, {LABELS[kind]}", file.name, limit, found)
 
 
+def server(file: Path) -> Iterator[Figure]:
+    """The server beside a bare application, and MLflow's, in the same run."""
+    found = {(item["server"], item["case"], item["figure"]): statistics.median(item["values"]) for item in read(file)}
+    rates = {(server, case): value for (server, case, figure), value in found.items() if figure == serve.RATE}
+    for case, limit in (("1x1", 0.6), ("1x8", 0.6), ("1000x1", 0.75), ("1000x8", 0.75), ("1x64", 1.0)):
+        if (serve.BARE, case) in rates:
+            name = f"{case} rows x connections: requests/s of {serve.BARE} over {serve.SERVE}"
+            yield Figure(name, file.name, 1 / limit, rates[serve.BARE, case] / rates[serve.SERVE, case])
+    for case, limit in (("1x1", 10), ("1x8", 20)):
+        if (serve.MLFLOW, case) in rates:
+            name = f"{case}: requests/s of {serve.MLFLOW} over {serve.SERVE}"
+            yield Figure(name, file.name, 1 / limit, rates[serve.MLFLOW, case] / rates[serve.SERVE, case], "")
+    ours = [rates[serve.SERVE, case] for case in ("1x1", "1x8", "1x64", "1x256") if (serve.SERVE, case) in rates]
+    for fewer, more in itertools.pairwise(ours):
+        # Two medians of one load differ by a few percent.
+        yield Figure(
+            f"requests/s of {serve.SERVE}: {fewer:,.0f} before more connections", file.name, 1.05, fewer / more
+        )
+    if (serve.SERVE, "half", serve.P99) in found:
+        tail = found[serve.SERVE, "half", serve.P99] / found[serve.SERVE, "half", serve.P50]
+        yield Figure(f"{serve.SERVE}: p99 over p50 at half load", file.name, 3.0, tail)
+    own = found[serve.BARE, "", serve.OWN]
+    yield Figure(
+        f"{serve.SERVE}: ready after the model", file.name, 0.5, found[serve.SERVE, "", serve.READY] - own, "s"
+    )
+    memory = found[serve.SERVE, "", serve.MEMORY] / found[serve.BARE, "", serve.MEMORY]
+    yield Figure(f"{serve.SERVE}: resident memory over {serve.BARE}", file.name, 1.3, memory)
+
+
 def read(file: Path) -> list[dict[str, Any]]:
     """The samples of a file."""
     samples: list[dict[str, Any]] = json.loads(file.read_text())["samples"]
@@ -136,6 +167,8 @@ def main() -> int:
     figures = list(overheads(folder))
     for file in sorted(folder.glob("udf-spark-*.json")):
         figures.extend(udf(file))
+    if (folder / "serve.json").exists():
+        figures.extend(server(folder / "serve.json"))
     if figures == []:
         print(f"There are no samples in {folder}: run `make bench` first.", file=sys.stderr)
         return 1

@@ -142,7 +142,9 @@ def first_rows(place: str, mb: str, repeat: str) -> dict[str, Any]:
         os.environ["SPARK_MODELS_CACHE"] = str(folder / "cache")
         executors = folder / ("cache" if place == "shared" else "executors")
         master = place if place == "local[2]" else "local-cluster[2,1,1024]"
-        spark = start_spark(master, folder, {"spark.executorEnv.SPARK_MODELS_CACHE": str(executors)})
+        ship = "always" if place == "shipped" else "auto"
+        options = {"spark.executorEnv.SPARK_MODELS_CACHE": str(executors), "spark.sparkModels.ship": ship}
+        spark = start_spark(master, folder, options)
         rows = spark.range(0, ROWS, 1, 2).selectExpr("cast(id as double) as x")
         sample = FirstRow(place, int(mb))
         for _ in range(2):  # both workers have started
@@ -251,6 +253,7 @@ def proportional_set_size(pid: int) -> int:
 def start_spark(master: str, folder: Path, options: dict[str, str]) -> Any:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    os.environ["SPARK_WORKER_DIR"] = str(folder / "work")  # else executors leave their files beside pyspark
     # The workers unpickle models whose classes are in this module, under its name.
     here = str(Path(__file__).resolve().parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))

@@ -200,6 +200,21 @@ def document(name: str, settings: dict[str, Any], samples: list[Any]) -> dict[st
     }
 
 
+def with_others(file: Path, content: dict[str, Any], key: Sequence[str]) -> dict[str, Any]:
+    """The new samples, then those of the file at hand that none of them replaces, by the fields `key`.
+
+    Samples of other versions, or of another machine, are not kept.
+    """
+    if not file.is_file():
+        return content
+    old = json.loads(file.read_text())
+    if (old.get("versions"), old.get("machine")) != (content["versions"], content["machine"]):
+        return content
+    new = {tuple(sample[name] for name in key) for sample in content["samples"]}
+    others = [sample for sample in old["samples"] if tuple(sample[name] for name in key) not in new]
+    return {**content, "settings": {**old["settings"], **content["settings"]}, "samples": content["samples"] + others}
+
+
 def write(folder: Path, stem: str, content: dict[str, Any], text: str) -> tuple[Path, Path]:
     """Writes the samples as JSON and the text as Markdown; gives both paths."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,7 @@ TABLE = "table only"
 TASKS = "no rows, pandas_udf by hand"
 """What Spark's Python workers spend on two tasks before the first row: every way has it."""
 ALONE = "model only, one process"
+PASSING = (TABLE, PASSED_PANDAS, PASSED_ARROW, PASSED_MAP)
 HAS_ARROW = hasattr(F, "arrow_udf")
 
 

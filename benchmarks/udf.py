@@ -7,7 +7,6 @@ seconds of the Python workers and of the JVM, are kept as samples (JSON) and sho
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from typing import Any
 
 import paths
 from cases import Case, cases
-from measure import DOCS, Usage, document, facts_text, machine, measure_spark, ratio, summarize, table, versions, write
+from measure import DOCS, Usage, document, facts_text, measure_spark, ratio, summarize, table, with_others, write
 from pyspark.sql import functions as F
 from threadpoolctl import threadpool_limits
 
@@ -66,7 +65,9 @@ def main() -> None:
     stem = f"udf-spark-{spark.version}"
     settings = {"master": spark.sparkContext.master, "sink": "noop", "partitions": PARTITIONS}
     spark.stop()
-    content = kept(arguments.out / f"{stem}.json", document("udf", settings, samples))
+    content = with_others(arguments.out / f"{stem}.json", document("udf", settings, samples), ["case"])
+    order = [case.name for case in cases()]
+    content["samples"].sort(key=lambda sample: order.index(sample["case"]))
     raw, readable = write(arguments.out, stem, content, text_of(content))
     print(f"\n{readable.read_text()}\n{raw}\n{readable}")
     plot(raw)
@@ -83,8 +84,9 @@ def run_case(spark: Any, case: Case, arguments: argparse.Namespace) -> list[Samp
         if arguments.mlflow:
             name, way = paths.mlflow_udf(spark, case, model, frame, Path(scratch, "mlflow"))
             ways[name] = way
-        check_same(spark, case, ways)
         ways |= dict(paths.passing(case))
+        ways = {name: with_own_workers(spark, name, way) for name, way in ways.items()}
+        check_same(spark, case, {name: way for name, way in ways.items() if name not in paths.PASSING})
         runs: dict[str, Callable[[], Usage]] = {
             name: lambda way=way: measure_spark(lambda: to_nothing(way(case.source(spark, rows, PARTITIONS))))
             for name, way in ways.items()
@@ -105,6 +107,20 @@ def run_case(spark: Any, case: Case, arguments: argparse.Namespace) -> list[Samp
                     samples[name].add(usage)
             print(f"{case.name}: {turn} of {arguments.repeat}", end="\r" if sys.stdout.isatty() else "\n", flush=True)
         return list(samples.values())
+
+
+def with_own_workers(spark: Any, name: str, way: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A way that shares no Python worker with the others.
+
+    What one of them sets in its process, as `spark_udf` has the C library keep the memory that a batch has freed, would
+    serve the others too. Spark keeps workers by their environment variables.
+    """
+
+    def scored(df: Any) -> Any:
+        spark.sparkContext.environment["SPARK_MODELS_BENCHMARK"] = name
+        return way(df)
+
+    return scored
 
 
 def to_nothing(df: Any) -> None:
@@ -172,19 +188,6 @@ def row_of(sample: Sample, base: Sample, fixed: Sample) -> list[str]:
     on_spark = sample.way not in (paths.ALONE, paths.TASKS, paths.TABLE)
     ratios = [f"{ratio(*measure):.2f}×" if on_spark else "" for measure in measures]
     return [sample.way, *seconds, *ratios, f"{wall.low:.2f} – {wall.high:.2f}", str(wall.n)]
-
-
-def kept(file: Path, content: dict[str, Any]) -> dict[str, Any]:
-    """The new samples, and those of other cases in the file at hand where they come from the same versions."""
-    if not file.is_file():
-        return content
-    old = json.loads(file.read_text())
-    if (old["versions"], old["machine"]) != (versions(), machine()):
-        return content
-    measured = {sample["case"] for sample in content["samples"]}
-    samples = content["samples"] + [sample for sample in old["samples"] if sample["case"] not in measured]
-    order = [case.name for case in cases()]
-    return {**content, "samples": sorted(samples, key=lambda sample: order.index(sample["case"]))}
 
 
 def plot(raw: Path) -> None:

@@ -23,7 +23,7 @@ _NAMES = {
     "spark_udf": "spark_models.scoring.udf",
     "start_run": "spark_models.tracking",
 }
-_MODULES = ("errors", "models", "pyfunc", "sklearn", "types")
+_MODULES = ("azureml", "deployments", "errors", "models", "pyfunc", "sagemaker", "sklearn", "types")
 
 __all__ = [*_NAMES, *_MODULES, "__version__"]  # noqa: PLE0604 - ruff does not see that the names are text
 

@@ -553,7 +553,7 @@ class UnsafeCacheError(SparkModelsError, PermissionError):
 
 @dataclass(eq=False)
 class UnsupportedUriError(SparkModelsError, ValueError):
-    """Nothing here reads a URI's scheme."""
+    """Nothing here reads a URI's scheme, or writes to it."""
 
     code: ClassVar[str] = "UNSUPPORTED_URI"
     uri: str
@@ -561,7 +561,7 @@ class UnsupportedUriError(SparkModelsError, ValueError):
 
     @property
     def what(self) -> str:
-        return f"The model URI {self.uri!r} can't be read here."
+        return f"The model URI {self.uri!r} can't be used here."
 
     @property
     def hint(self) -> str:
@@ -622,6 +622,11 @@ class FlavorNotFoundError(SparkModelsError, KeyError):
     @property
     def where(self) -> str:
         return self.source
+
+    @property
+    def hint(self) -> str:
+        in_jvm = self.flavor == "python_function" and "mleap" in self.present
+        return "the mleap flavor is scored in a JVM: docs/jvm.md tells of the Java companion" if in_jvm else ""
 
 
 @dataclass(eq=False)
@@ -705,6 +710,25 @@ class MissingExtraError(SparkModelsError, ImportError):
     @property
     def hint(self) -> str:
         return f"pip install 'spark-models[{self.extra}]'"
+
+
+@dataclass(eq=False)
+class MissingProgramError(SparkModelsError, FileNotFoundError):
+    """A program is needed and not on this host."""
+
+    code: ClassVar[str] = "MISSING_PROGRAM"
+    status: ClassVar[int] = 500
+    program: str
+    purpose: str
+    advice: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.purpose} needs {self.program}, which is not on this host."
+
+    @property
+    def hint(self) -> str:
+        return self.advice
 
 
 @dataclass(eq=False)
@@ -1325,6 +1349,23 @@ class ModelFailedError(SparkModelsError, RuntimeError):
 
 
 @dataclass(eq=False)
+class RProcessEndedError(SparkModelsError, RuntimeError):
+    """The R process of a model ended while it scored; the next call starts another."""
+
+    code: ClassVar[str] = "R_ENDED"
+    status: ClassVar[int] = 500
+    ending: str
+
+    @property
+    def what(self) -> str:
+        return f"The R process that scores the model ended {self.ending}."
+
+    @property
+    def hint(self) -> str:
+        return "what R said last stands in the standard error of this process; the next call starts another"
+
+
+@dataclass(eq=False)
 class ImageNotBuiltError(SparkModelsError, RuntimeError):
     """The image of a package was not built."""
 
@@ -1345,6 +1386,151 @@ class ImageNotBuiltError(SparkModelsError, RuntimeError):
     @property
     def hint(self) -> str:
         return self.advice
+
+
+# --- deployments
+
+
+@dataclass(eq=False)
+class UnknownTargetError(SparkModelsError, LookupError):
+    """No deployment target has this name: it is neither built in nor brought by an installed plugin."""
+
+    code: ClassVar[str] = "UNKNOWN_TARGET"
+    target: str
+    known: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        return f"There is no deployment target {self.target!r}."
+
+    @property
+    def where(self) -> str:
+        return f"the targets here are {listed(self.known)}"
+
+    @property
+    def hint(self) -> str:
+        close = difflib.get_close_matches(self.target, self.known, 1)
+        return f"did you mean {close[0]!r}?" if close != [] else "install the plugin that brings it"
+
+
+@dataclass(eq=False)
+class InvalidPluginError(SparkModelsError, TypeError):
+    """A plugin of a deployment target is not what a plugin must be, or can't be imported."""
+
+    code: ClassVar[str] = "INVALID_PLUGIN"
+    status: ClassVar[int] = 500
+    target: str
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"The plugin of the deployment target {self.target!r} can't be used: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return "a plugin is a module with one subclass of BaseDeploymentClient, and functions run_local and target_help"
+
+
+@dataclass(eq=False)
+class InvalidConfigError(SparkModelsError, ValueError):
+    """The configuration of a deployment has unknown, missing or wrong values; all are listed."""
+
+    code: ClassVar[str] = "INVALID_CONFIG"
+    target: str
+    problems: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        return f"The configuration can't be used: {listed_pairs(self.problems, '; ')}."
+
+    @property
+    def where(self) -> str:
+        return f"config of a deployment to {self.target}"
+
+    @property
+    def hint(self) -> str:
+        return f"spark-models deployments help -t {self.target} lists what there is"
+
+
+@dataclass(eq=False)
+class DeploymentExistsError(SparkModelsError, FileExistsError):
+    """There is another deployment of this name."""
+
+    code: ClassVar[str] = "DEPLOYMENT_EXISTS"
+    status: ClassVar[int] = 409
+    name: str
+    target: str
+    advice: str = "update it, or delete it first"
+
+    @property
+    def what(self) -> str:
+        return f"There is a deployment {self.name!r} already, of another model or configuration."
+
+    @property
+    def where(self) -> str:
+        return self.target
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class DeploymentNotFoundError(SparkModelsError, LookupError):
+    """There is no deployment of this name."""
+
+    code: ClassVar[str] = "DEPLOYMENT_NOT_FOUND"
+    status: ClassVar[int] = 404
+    name: str
+    target: str
+    known: tuple[str, ...] = ()
+
+    @property
+    def what(self) -> str:
+        return f"There is no deployment {self.name!r}."
+
+    @property
+    def where(self) -> str:
+        return self.target if self.known == () else f"{self.target}, which has {listed(self.known)}"
+
+
+@dataclass(eq=False)
+class DeploymentFailedError(SparkModelsError, RuntimeError):
+    """A step of a deployment failed; the text names the resource."""
+
+    code: ClassVar[str] = "DEPLOYMENT_FAILED"
+    status: ClassVar[int] = 502
+    step: str
+    resource: str
+    problem: str
+    output: tuple[str, ...] = ()
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"{self.step} failed: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return self.resource if self.output == () else "\n  ".join([f"{self.resource}; it said last", *self.output])
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class NotSupportedError(SparkModelsError, NotImplementedError):
+    """A deployment target has no such operation."""
+
+    code: ClassVar[str] = "NOT_SUPPORTED"
+    status: ClassVar[int] = 501
+    operation: str
+    target: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.operation} is not supported by the deployment target {self.target!r}."
 
 
 # --- Spark ML pipelines for the JVM
@@ -1369,3 +1555,167 @@ class UnsupportedStagesError(SparkModelsError, ValueError):
     @property
     def hint(self) -> str:
         return "leave them out of the pipeline, or save it without sample_input, with the spark flavor alone"
+
+
+# --- batch jobs
+
+
+@dataclass(frozen=True)
+class JobProblem:
+    """What is wrong with a job file at a line and column, counted from 1, of the value at `path`."""
+
+    line: int
+    column: int
+    path: str
+    problem: str
+
+    def __str__(self) -> str:
+        at = "" if self.path == "" else f" ({self.path})"
+        return f"line {self.line}, column {self.column}{at}: {self.problem}"
+
+
+@dataclass(eq=False)
+class InvalidJobError(SparkModelsError, ValueError):
+    """A job file does not say what a job is; every problem is told with its line."""
+
+    code: ClassVar[str] = "INVALID_JOB"
+    source: str
+    problems: tuple[JobProblem, ...]
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        lines = [f"[{self.code}] {count} problem{'s' if count > 1 else ''} with the job file {self.source}."]
+        lines += [f"  {problem}" for problem in self.problems[:LISTED]]
+        return "\n".join([*lines, *([f"  … +{count - LISTED} more"] if count > LISTED else [])])
+
+
+@dataclass(eq=False)
+class JobPlanError(SparkModelsError, ValueError):
+    """A job can't run as its file says: its source, columns, model or target don't fit."""
+
+    code: ClassVar[str] = "JOB_PLAN"
+    problem: str
+    part: str
+    advice: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"The job can't run: {self.problem}."
+
+    @property
+    def where(self) -> str:
+        return f"{self.part} of the job file"
+
+    @property
+    def hint(self) -> str:
+        return self.advice
+
+
+@dataclass(eq=False)
+class ExpectationError(SparkModelsError, ValueError):
+    """What a job expects of its rows does not hold, so nothing was written."""
+
+    code: ClassVar[str] = "EXPECTATION_FAILED"
+    problems: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        return f"Expectations of the job don't hold: {listed_pairs(self.problems, '; ')}."
+
+    @property
+    def where(self) -> str:
+        return "expect of the job file; nothing was written"
+
+
+@dataclass(eq=False)
+class WriteConflictError(SparkModelsError, RuntimeError):
+    """Other writers kept a job from committing to its table, again and again."""
+
+    code: ClassVar[str] = "WRITE_CONFLICT"
+    status: ClassVar[int] = 500
+    target: str
+    attempts: int
+
+    @property
+    def what(self) -> str:
+        return f"Other writers were faster {self.attempts} times; nothing was written to {self.target}."
+
+    @property
+    def hint(self) -> str:
+        return "run the job again when they are done"
+
+
+@dataclass(eq=False)
+class JobFailedError(SparkModelsError, RuntimeError):
+    """A job ended in an error of Spark or of a database; its text is shown without the job's secrets."""
+
+    code: ClassVar[str] = "JOB_FAILED"
+    status: ClassVar[int] = 500
+    step: str
+    kind: str
+    detail: str
+
+    @property
+    def what(self) -> str:
+        return f"The job failed while it {self.step}: {self.kind}."
+
+    @property
+    def where(self) -> str:
+        return self.detail
+
+
+@dataclass(eq=False)
+class CompanionUnavailableError(SparkModelsError, RuntimeError):
+    """The Java companion is asked for and can't be run here."""
+
+    code: ClassVar[str] = "COMPANION_UNAVAILABLE"
+    status: ClassVar[int] = 500
+    problem: str
+
+    @property
+    def what(self) -> str:
+        return f"The Java companion can't be run: {self.problem}."
+
+    @property
+    def hint(self) -> str:
+        return "install Java 17 or newer, build spark-models.jar with `make jvm`, and name it with SPARK_MODELS_JAR"
+
+
+@dataclass(eq=False)
+class CompanionFailedError(SparkModelsError, RuntimeError):
+    """The Java companion ended without an answer; `output` is the last that it said."""
+
+    code: ClassVar[str] = "COMPANION_FAILED"
+    status: ClassVar[int] = 500
+    exit_status: int
+    output: tuple[str, ...] = ()
+
+    @property
+    def what(self) -> str:
+        return f"The Java companion ended with status {self.exit_status} and without an answer."
+
+    @property
+    def where(self) -> str:
+        return "" if self.output == () else "\n  ".join(["the last that it said", *self.output])
+
+
+@dataclass(eq=False)
+class ParityError(SparkModelsError, ValueError):
+    """The JVM does not answer as Spark does; `columns` pairs each column with where and by how much."""
+
+    code: ClassVar[str] = "PARITY"
+    columns: tuple[tuple[str, str], ...]
+    rows: int
+
+    @property
+    def what(self) -> str:
+        each = listed_pairs((f"{name!r} ({how})" for name, how in self.columns), "; ")
+        return f"The JVM does not give Spark's answers for {self.rows} rows of the sample: {each}."
+
+    @property
+    def where(self) -> str:
+        return "outputs of the pipeline"
+
+    @property
+    def hint(self) -> str:
+        return "save without verify=True if the columns are not needed; docs/bundle.md lists where answers differ"

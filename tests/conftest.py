@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import time
@@ -56,6 +57,17 @@ def spark_environment() -> Iterator[None]:
     time.tzset()
 
 
+def delta_settings() -> dict[str, str]:
+    """Delta for the one session, where its Python package is installed for this Spark; Maven has its jars."""
+    if importlib.util.find_spec("delta") is None:
+        return {}
+    from spark_models.jobs.session import DELTA, delta_package
+
+    # A snapshot of a table of a few files would be computed by 50 tasks.
+    quick = {"spark.databricks.delta.snapshotPartitions": "1"}
+    return {**DELTA, **quick, "spark.jars.packages": delta_package()}
+
+
 @pytest.fixture(scope="session")
 def spark(spark_environment: None, private_directories: Path) -> Iterator[Any]:
     """The Spark session of all tests: two cores of this host, in UTC, silent."""
@@ -74,6 +86,7 @@ def spark(spark_environment: None, private_directories: Path) -> Iterator[Any]:
         "spark.local.dir": str(private_directories / "local"),
         # A query that fails ends its Python workers, and here many are made to fail.
         "spark.python.daemon.module": "warm_daemon",
+        **delta_settings(),
     }
     for name, value in settings.items():
         builder = builder.config(name, value)

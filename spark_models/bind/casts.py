@@ -180,8 +180,11 @@ def _string(values: Any, kind: DataType, name: object, required: bool) -> Any:
     object array is passed on with the None or NaN that its owner, and maybe the model's training data, has."""
     if isinstance(values.dtype, pd.StringDtype):
         texts = values.to_numpy(dtype=object)
-        missing = values.isna()
-        return np.where(missing, None, texts) if bool(missing.any()) else texts
+        missing = np.asarray(values.isna(), dtype=bool)
+        if bool(missing.any()):
+            texts = texts.copy()  # it may be the owner's own
+            texts[missing] = None
+        return texts
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "U":
         return values.astype(object)
     if values.dtype == object and value_kind(values) in ("string", "empty"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,9 @@ def _unnamed(data: Any, spec: TensorSpec) -> Any:
 def column_tensor(column: Any, spec: TensorSpec) -> Any:
     """A DataFrame's column as a tensor of the spec's dtype; cells that are lists or arrays are stacked.
 
+    Flat cells that have as many values as the declared shape take that shape, row by row: an image of (28, 28, 1) may
+    stand in a table as an array of 784.
+
     Raises:
         TensorTypeError: [TENSOR_TYPE] the values are of another kind: a float never becomes an integer.
         TensorShapeError: [TENSOR_SHAPE] the cells are of different lengths.
@@ -91,6 +95,9 @@ def column_tensor(column: Any, spec: TensorSpec) -> Any:
             values = _stacked(values)
         except ValueError:
             raise TensorShapeError(spec.name, (len(values),), spec.shape) from None
+    inner = spec.shape[1:]
+    if values.ndim == 2 and len(inner) > 1 and min(inner) > 0 and values.shape[1] == math.prod(inner):
+        values = values.reshape(-1, *inner)
     if values.dtype == spec.type or spec.type == object:
         return values
     if len(values) == 0:

@@ -161,7 +161,7 @@ def _floats(values: Sequence[Any], kind: DataType, place: str, text: bool) -> An
 
 def _refuse_first(overflowed: np.ndarray[Any, Any], kind: DataType, place: str) -> None:
     if bool(overflowed.any()):
-        row = int(overflowed.argmax())
+        row = int(np.argmax(overflowed))
         raise JsonValueError(place.replace("[*]", f"[{row}]", 1), "A number out of range", kind.value)
 
 

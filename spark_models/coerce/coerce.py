@@ -33,7 +33,7 @@ def coerce_output(output: Any, result_type: ResultType, rows: int) -> pa.Array:
     | string | the leftmost one, as text |
     | boolean, date, timestamp, binary, decimal | the leftmost of that kind |
     | array<T> | all that T would take, in order; or one column of lists |
-    | map<string, T> | the same, under their names |
+    | map<string, T> | the same, under their names; or one column of dicts |
     | struct<name: T, …> | the one of each name |
 
     A dtype decides, not the values: int64 does not fit int, and object columns of Python numbers are not numeric.
@@ -169,7 +169,7 @@ def _array(output: Output, result_type: ResultType) -> pa.Array:
     if output.matrix is not None and element.kind in ("float", "double", "int", "bigint"):
         return _from_matrix(output, element, result_type)
     if len(output.columns) == 1 and _is_lists(output.columns[0]):
-        return _from_lists(output.columns[0], result_type)
+        return _from_lists(output.columns[0], result_type.element, result_type)
     chosen = [
         column if fits(column, element) else _nulls(column)
         for column in output.columns
@@ -206,20 +206,36 @@ def _is_lists(column: Column) -> bool:
     return any(isinstance(value, (list, tuple, np.ndarray)) for value in column.values)
 
 
-def _from_lists(column: Column, result_type: ResultType) -> pa.Array:
-    """A column of lists: its cells end to end are one output of the element type."""
-    if result_type.element.kind in ("array", "map", "struct"):
-        return _nested(column, result_type)
+def _from_lists(column: Column, element: ResultType, result_type: ResultType) -> pa.Array:
+    """A column of lists: its cells end to end are one output of the element type. An error names the result type."""
+    if element.kind in ("array", "map", "struct"):
+        return _nested(column, ResultType("array", element))
     missing = np.fromiter((not isinstance(cell, (list, tuple, np.ndarray)) for cell in column.values), bool)
     inner = _end_to_end(column, [cell for cell, absent in zip(column.values, missing, strict=True) if not absent])
-    element = result_type.element
     if not isinstance(inner.values, pa.NullArray) and not fits(inner, element):
-        raise NoMatchingOutputError(result_type.ddl, ((column.name, f"lists of {inner.dtype}"),), None)
+        cells = "dicts" if result_type.kind == "map" else "lists"
+        raise NoMatchingOutputError(result_type.ddl, ((column.name, f"{cells} of {inner.dtype}"),), None)
     lengths = np.zeros(len(missing), dtype="int32")
     lengths[~missing] = [len(cell) for cell, absent in zip(column.values, missing, strict=True) if not absent]
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype("int32")
     mask = pa.array(missing) if bool(missing.any()) else None
     return pa.ListArray.from_arrays(pa.array(starts), _scalar(inner, element), mask=mask)
+
+
+def _is_dicts(column: Column) -> bool:
+    return column.dtype == object and any(isinstance(value, dict) for value in column.values)
+
+
+def _from_dicts(column: Column, result_type: ResultType) -> pa.Array:
+    """A column of dicts: their values are one output of the element type, as those of lists are."""
+    found = [cell if isinstance(cell, dict) else None for cell in column.values]
+    lists = np.empty(len(found), dtype=object)
+    lists[:] = [None if cell is None else list(cell.values()) for cell in found]
+    values = _from_lists(Column(column.name, lists), result_type.element, result_type)
+    names = pa.array([str(name) for cell in found if cell is not None for name in cell], type=pa.string())
+    # A map without a value is one whose offset has none.
+    absent = np.array([*(cell is None for cell in found), False])
+    return pa.MapArray.from_arrays(pa.array(values.offsets.to_numpy(), mask=absent), names, values.values)
 
 
 def _as_array(cell: Any) -> Any:
@@ -279,6 +295,8 @@ def _interleaved(columns: list[pa.Array], kind: pa.DataType) -> pa.Array:
 
 def _map(output: Output, result_type: ResultType) -> pa.Array:
     element = result_type.element
+    if len(output.columns) == 1 and _is_dicts(output.columns[0]):
+        return _from_dicts(output.columns[0], result_type)
     chosen = [column for column in output.columns if fits(column, element)]
     if chosen == []:
         chosen = [_nulls(column) for column in output.columns if _is_gap(column)]

@@ -133,10 +133,11 @@ def build_environment(
 
 
 @cache
-def installed_requirement(distribution: str) -> str:
+def installed_requirement(distribution: str, *others: str) -> str:
     """`name==version` of an installed distribution, without a local version such as `+cpu`; the bare name of another.
 
-    Remembered for the life of the process.
+    `others` are distributions that bring the same modules, and stand for it where it is not installed. Remembered for
+    the life of the process.
 
     >>> installed_requirement("no-such-distribution")
     'no-such-distribution'
@@ -144,11 +145,12 @@ def installed_requirement(distribution: str) -> str:
     # Imported here: it takes longer than the rest of this module.
     from importlib import metadata
 
-    try:
-        version = metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return distribution
-    return f"{distribution}=={version.partition('+')[0]}"
+    for name in (distribution, *others):
+        try:
+            return f"{name}=={metadata.version(name).partition('+')[0]}"
+        except metadata.PackageNotFoundError:
+            continue
+    return distribution
 
 
 def _from_lines(given: Requirements) -> Environment:

@@ -21,7 +21,8 @@ from spark_models.store.paths import inside
 MAX_EXAMPLE = 64 * 1024 * 1024
 """Bytes of an example file that are read; an example is a handful of rows."""
 
-_TENSOR = {"type": "ndarray", "format": "tf-serving"}
+_TENSOR = {"type": "ndarray", "format": "tf-serving", "params": "true"}
+"""`params`: only where it stands MLflow 2.22 and 3 take the example from under `inputs`, as 1.20 and 2.9 always do."""
 _FRAME = {"type": "dataframe", "pandas_orient": "split"}
 
 
@@ -122,10 +123,17 @@ def read_example(info: Mapping[str, Any], root: Path, schema: Schema | None = No
     try:
         # A bare reference, as the document has it, says no type: only tensors stand under "inputs".
         if info.get("type", "ndarray" if isinstance(body, dict) and "inputs" in body else "dataframe") == "ndarray":
-            return _read_tensors(body["inputs"], dtypes, schema)
-        return _read_frame(body, dtypes, schema)
+            return _read_tensors(_under_inputs(body, info, schema), dtypes, schema)
+        return _read_frame(body["inputs"] if "params" in info else body, dtypes, schema)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise InvalidPackageError(str(path), f"it is no input example ({type(error).__name__})") from error
+
+
+def _under_inputs(body: Any, info: Mapping[str, Any], schema: Schema | None) -> Any:
+    """The tensors of a body: MLflow 2.22 and 3 write them bare, unless the example came with params."""
+    bare = not isinstance(body, dict) or "inputs" not in body
+    named = schema is not None and "inputs" in schema.input_names() and "dtypes" not in info and "params" not in info
+    return body if bare or (named and not isinstance(body["inputs"], dict)) else body["inputs"]
 
 
 def _read_frame(body: Any, dtypes: Any, schema: Schema | None) -> Any:

@@ -6,7 +6,8 @@ import datetime
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,42 @@ class Model:
     def __repr__(self) -> str:
         return f"Model(flavors={sorted(self.flavors)}, run_id={self.run_id!r})"
 
+    def facts(self) -> list[tuple[str, str]]:
+        """What a person reads of a model, by name.
+
+        >>> Model(run_id="r1").add_flavor("sklearn").facts()
+        [('flavors', 'sklearn'), ('run', 'r1')]
+        """
+        found = [("flavors", ", ".join(sorted(self.flavors)))]
+        if self.run_id is not None:
+            found.append(("run", self.run_id))
+        if self.signature is not None:
+            parts = {
+                "inputs": self.signature.inputs,
+                "outputs": self.signature.outputs,
+                "params": self.signature.params,
+            }
+            found += [(name, _cut(repr(part))) for name, part in parts.items() if part is not None]
+        return found
+
+    def _repr_html_(self) -> str:
+        return html_table(self.facts())
+
+
+def html_table(facts: Sequence[tuple[str, str]]) -> str:
+    """Facts as a notebook shows them.
+
+    >>> html_table([("a", "<b>")])
+    '<table><tr><th>a</th><td>&lt;b&gt;</td></tr></table>'
+    """
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in facts)
+    return f"<table>{rows}</table>"
+
+
+def _cut(text: str, most: int = 1000) -> str:
+    # Of a table with hundreds of columns the first ones say what it is.
+    return text if len(text) <= most else f"{text[:most]} …"
+
 
 def _time(value: datetime.datetime | str | None) -> datetime.datetime:
     if value is None:
@@ -222,7 +259,12 @@ def _time(value: datetime.datetime | str | None) -> datetime.datetime:
 
 def _parse_time(text: str) -> datetime.datetime:
     # Python 3.10 reads neither "Z" nor a fraction of other than 3 or 6 digits, and MLmodel files of the time have both.
-    exact = re.sub(r"\.(\d{1,6})\d*", lambda found: f".{found.group(1):0<6}", text.strip())
+    stated = text.strip()
+    # MLflow's R package writes two digits of the year, and the seconds twice: 18-10-17T21:32:50.50.28
+    by_r = re.fullmatch(r"(\d\d-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d\d)?(\.\d+)?", stated)
+    if by_r is not None:
+        stated = f"20{by_r[1]}{by_r[2] or ''}"
+    exact = re.sub(r"\.(\d{1,6})\d*", lambda found: f".{found.group(1):0<6}", stated)
     return datetime.datetime.fromisoformat(exact.replace("Z", "+00:00"))
 
 

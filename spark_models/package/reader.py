@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from spark_models.errors import FlavorNotFoundError, InvalidMLmodelError
-from spark_models.package.layout import MLMODEL, PYFUNC
+from spark_models.package.layout import MLMODEL, PYFUNC, SCORED
 from spark_models.package.manifest import content_hash, package_files, verify_manifest
-from spark_models.package.mlmodel import Model
+from spark_models.package.mlmodel import Model, html_table
 from spark_models.store.paths import inside
 from spark_models.store.uris import local_path
 
@@ -36,7 +36,15 @@ class Package:
 
     @property
     def pyfunc(self) -> Mapping[str, Any]:
-        """The attributes of the `python_function` flavor."""
+        """The attributes of the `python_function` flavor, or what stands in for it where R wrote the package.
+
+        Raises:
+            FlavorNotFoundError: [FLAVOR_NOT_FOUND] nothing in Python scores it.
+        """
+        if PYFUNC not in self.model.flavors:
+            for name, conf in SCORED.items():
+                if name in self.model.flavors:
+                    return conf
         return self.flavor(PYFUNC)
 
     def path(self, relative: object) -> Path:
@@ -64,6 +72,9 @@ class Package:
     def files(self) -> dict[str, int]:
         """The size of every file, in bytes, by its path."""
         return {name: path.stat().st_size for name, path in package_files(self.root)}
+
+    def _repr_html_(self) -> str:
+        return html_table([("package", self.uri), *self.model.facts()])
 
 
 def open_package(uri: str | os.PathLike[str]) -> Package:

@@ -19,6 +19,7 @@ from spark_models.package.layout import CODE, CONDA, EXAMPLE_PREDICTIONS, MLMODE
 from spark_models.package.manifest import write_manifest
 from spark_models.package.mlmodel import Model
 from spark_models.schema.signature import ModelSignature
+from spark_models.store.uris import saved_path
 
 PathLike = str | os.PathLike[str]
 
@@ -31,6 +32,7 @@ class PackageWriter:
 
     Raises:
         ModelPathExistsError: [PATH_EXISTS] `path` exists and is not empty.
+        UnsupportedUriError: [UNSUPPORTED_URI] `path` is a URI, and not of this host's files.
         InvalidEnvironmentError: [INVALID_ENVIRONMENT] the environment arguments contradict each other.
     """
 
@@ -47,7 +49,7 @@ class PackageWriter:
         extra_pip_requirements: Sequence[str] | PathLike | None = None,
         code_paths: Sequence[PathLike] | None = None,
     ) -> None:
-        self.path = Path(path).absolute()
+        self.path = saved_path(path)
         self.model = Model() if model is None else model
         if signature is not None and not isinstance(signature, ModelSignature):
             raise InvalidArgumentError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -58,6 +59,15 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
         InvalidYamlError: [INVALID_YAML] as of `parse_yaml`, or the file can't be read.
         UnsafeYamlError: [UNSAFE_YAML] as of `parse_yaml`.
     """
+    return parse_yaml(read_text(path), source=os.fspath(path))
+
+
+def read_text(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a regular file, one more than `MAX_BYTES` at most.
+
+    Raises:
+        InvalidYamlError: [INVALID_YAML] the file can't be read.
+    """
     source = os.fspath(path)
     content = None
     try:
@@ -70,7 +80,7 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
         raise InvalidYamlError(source, None, f"the file can't be read: {reason}") from error
     if content is None:
         raise InvalidYamlError(source, None, "it is not a regular file")
-    return parse_yaml(content, source=source)
+    return content
 
 
 def dump_yaml(value: object) -> str:
@@ -99,13 +109,31 @@ def dump_yaml(value: object) -> str:
 
 def load(text: str, source: str, loader_class: Any) -> Any:
     """The document in `text`, parsed with a class that `safe_loader` made."""
+
+    def built(loader: Any, root: Any) -> Any:
+        return None if root is None else loader.construct_document(root)
+
+    return _composed(text, source, loader_class, built)
+
+
+def visit_yaml(text: str | bytes, visit: Callable[[Any, Any], Any], *, source: str) -> Any:
+    """What `visit(loader, root)` gives for the nodes of the document, which know their lines; root is None if empty.
+
+    `loader.construct_object(node)` is the value of a scalar. The document is as safe as for `parse_yaml`.
+
+    Raises:
+        InvalidYamlError: [INVALID_YAML], UnsafeYamlError: [UNSAFE_YAML] as of `parse_yaml`.
+    """
+    return _composed(_unicode(text, source), source, _Loader, visit)
+
+
+def _composed(text: str, source: str, loader_class: Any, visit: Callable[[Any, Any], Any]) -> Any:
     if "%TAG" in text and len(_TAG_DIRECTIVE.findall(text)) > MAX_TAG_DIRECTIVES:
         raise UnsafeYamlError(source, f"it has more than {MAX_TAG_DIRECTIVES} %TAG directives")
     try:
         loader = loader_class(text)
         try:
-            root = Composer(loader, source).document()
-            return None if root is None else loader.construct_document(root)
+            return visit(loader, Composer(loader, source).document())
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:

@@ -20,7 +20,7 @@ from spark_models.flavors.base import Predictor
 from spark_models.flavors.registry import loader_module_name
 from spark_models.package.audit import refuse_code
 from spark_models.package.manifest import check_hash, copy_verified
-from spark_models.package.mlmodel import Model
+from spark_models.package.mlmodel import Model, html_table
 from spark_models.package.reader import Package, open_package
 from spark_models.pyfunc.empty import empty_output, is_empty
 from spark_models.pyfunc.modules import import_path
@@ -108,6 +108,9 @@ class PyFuncModel:
         facts = {"artifact_path": self.metadata.artifact_path, "flavor": flavor, "run_id": self.metadata.run_id}
         lines = [f"  {name}: {value}" for name, value in facts.items() if value is not None]
         return "\n".join(["spark_models.pyfunc.loaded_model:", *lines])
+
+    def _repr_html_(self) -> str:
+        return html_table([("package", self.uri), *self.metadata.facts()])
 
 
 def load_model(

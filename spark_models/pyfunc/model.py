@@ -11,8 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from spark_models.errors import InvalidArgumentError, InvalidMLmodelError, InvalidModelError
+from spark_models.flavors.base import Capabilities, Format
 from spark_models.package.layout import MLMODEL
 from spark_models.package.reader import open_package
+
+CAPABILITIES = Capabilities(
+    library="cloudpickle",
+    inputs=("dataframe", "ndarray", "dict"),
+    split_invariant=False,
+    formats=(Format("cloudpickle", "unpickles the model"),),
+    methods=("any of its own",),
+)
 
 
 class PythonModel:
@@ -103,12 +112,13 @@ def _convention(call: Any) -> tuple[bool, bool]:
 
 def _load_pyfunc(path: str, model_config: Mapping[str, Any] | None = None) -> PythonModelPredictor:
     """The predictor of the package at `path`: unpickles the instance and calls its `load_context`."""
-    import cloudpickle
+    # It needs the classes above.
+    from spark_models.pyfunc.unpickling import ModelUnpickler
 
     package = open_package(Path(path))
     conf = package.pyfunc
     with open(package.path(conf.get("python_model")), "rb") as stream:
-        python_model = cloudpickle.load(stream)
+        python_model = ModelUnpickler(stream).load()
     stated = conf.get("artifacts") or {}
     if not isinstance(stated, Mapping) or not all(isinstance(entry, Mapping) for entry in stated.values()):
         raise InvalidMLmodelError(str(package.root / MLMODEL), "'artifacts' must map each name to its 'path'")

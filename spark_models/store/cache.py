@@ -232,7 +232,7 @@ def _evict(base: Path, limit: int) -> None:
     # One process at a time: two would each make the same room.
     with _locked(base / ".evict.lock"):
         doomed.extend(_leftovers(base))
-        entries = sorted((_last_use(path), path.name, _stated_size(path)) for path in base.iterdir() if _is_entry(path))
+        entries = sorted((_last_use(path), path.name, entry_size(path)) for path in base.iterdir() if _is_entry(path))
         total = sum(size for _, _, size in entries)
         for _, name, size in entries:
             if total <= limit:
@@ -256,7 +256,7 @@ def _last_use(path: Path) -> float:
     return 0.0
 
 
-def _stated_size(path: Path) -> int:
+def entry_size(path: Path) -> int:
     """The size that was noted when the entry was added; counted where that is missing."""
     try:
         return int(path.with_name(f".{path.name}.use.lock").read_text())

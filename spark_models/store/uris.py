@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,12 @@ from spark_models.store.paths import inside
 
 HOME_VARIABLE = "SPARK_MODELS_HOME"
 """The environment variable that names the directory of runs; `./spark-models-runs` where it is not set."""
+
+FETCHERS: list[Callable[[str, Path], bool]] = []
+"""What else fetches a remote directory: each gets the URI and where to put it, and says whether it knows the scheme.
+
+`flavors.hadoop` adds the file systems of the active Spark session, which has their settings and credentials.
+"""
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -94,14 +101,38 @@ def _from_mlflow(uri: str) -> Path:
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri)).absolute()
 
 
+def saved_path(path: str | os.PathLike[str]) -> Path:
+    """The absolute local path that a package is to be saved at; `file:` URIs name one too.
+
+    Raises:
+        UnsupportedUriError: [UNSUPPORTED_URI] it is a URI of another scheme.
+
+    >>> saved_path("file:///models/my%20churn").as_posix()
+    '/models/my churn'
+    """
+    text = os.fspath(path)
+    scheme = uri_scheme(text)
+    if scheme == "file":
+        return Path(_file_path(text))
+    if scheme != "" and "/" in text:
+        raise UnsupportedUriError(
+            text, "save to a local path, or by log_model; only spark.save_model takes Hadoop's URIs"
+        )
+    return Path(path).absolute()
+
+
 def _remote(uri: str, scheme: str) -> Path:
+    from spark_models.store.cache import scratch_directory
+
+    for fetch in FETCHERS:
+        target = scratch_directory("download") / "model"
+        if fetch(uri, target):
+            return target
     try:
         import fsspec
     except ImportError as error:
         advice = f"{scheme}: needs fsspec: pip install 'spark-models[fsspec]' and the driver of {scheme}"
         raise UnsupportedUriError(uri, advice) from error
-    from spark_models.store.cache import scratch_directory
-
     try:
         filesystem, path = fsspec.core.url_to_fs(uri)
     except (ImportError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -112,6 +113,20 @@ def same(expected: Any, actual: Any, tolerance: float = TOLERANCE) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key], tolerance) for key in one)
     return type(one) is type(other) and bool(one == other)
+
+
+def json_plain(value: Any) -> Any:
+    """A value as JSON has it: what is missing or not finite as None, datetimes and dates as text, bytes in base64."""
+    plain = _plain(value)
+    if isinstance(plain, float):
+        return plain if math.isfinite(plain) else None
+    if isinstance(plain, list):
+        return [json_plain(item) for item in plain]
+    if isinstance(plain, dict):
+        return {name: json_plain(item) for name, item in plain.items()}
+    if isinstance(plain, bytes):
+        return base64.b64encode(plain).decode("ascii")
+    return plain if plain is None or isinstance(plain, (bool, int, str)) else str(plain)
 
 
 def _near(one: float, other: float, tolerance: float) -> bool:

@@ -8,17 +8,30 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from spark_models.bundle.companion import TOLERANCE as JVM_TOLERANCE
+from spark_models.bundle.companion import find_companion, jvm_conflicts
 from spark_models.coerce.coerce import coerce_output
 from spark_models.coerce.result_type import ResultType
-from spark_models.errors import MissingExtraError, NothingToReplayError, OutputError, SparkUnavailableError
-from spark_models.package.reader import open_package
+from spark_models.errors import (
+    CompanionFailedError,
+    CompanionUnavailableError,
+    MissingExtraError,
+    NothingToReplayError,
+    OutputError,
+    SparkUnavailableError,
+)
+from spark_models.package.layout import PYFUNC
+from spark_models.package.reader import Package, open_package
 from spark_models.pyfunc.loading import PyFuncModel, load_model
-from spark_models.verify.compare import TOLERANCE, Conflict, compare_outputs
+from spark_models.verify.compare import TOLERANCE, Conflict, columns_of, compare_outputs, json_plain
 from spark_models.verify.example import ROW, in_utc, result_type_of, row_count, spark_example, unscorable
 
 STORED = "stored predictions"
 LOCAL = "local"
 SPARK = "Spark"
+JVM = "JVM"
+JVM_FLAVOR = "mleap"
+"""The flavor that the Java companion scores."""
 
 _OWN_ERROR = re.compile(r"\[[A-Z][A-Z_0-9]+\] .+(?:\n(?:Where|Hint): .+)*")
 _RAISED = re.compile(r"^(?!org\.|java\.|scala\.)[A-Za-z_][\w.]*(?:Error|Exception): .+$", re.MULTILINE)
@@ -59,6 +72,7 @@ def replay(
     model_uri: str | os.PathLike[str],
     *,
     spark: bool | None = None,
+    jvm: bool | None = None,
     tolerance: float = TOLERANCE,
     allow_code: bool | None = None,
     expected_hash: str | None = None,
@@ -66,15 +80,24 @@ def replay(
     """The comparison of a package's stored predictions with what the model gives for the stored example now.
 
     It is scored locally and, unless `spark` is false, in Spark: in the active session, else in one of two local cores.
-    By None Spark is left out, with a note, where pyspark is not installed or can't hold the example.
+    By None Spark is left out, with a note, where pyspark is not installed or can't hold the example. A package with the
+    mleap flavor is scored in the JVM as well, unless `jvm` is false, or is None and the Java companion is not at hand;
+    it alone is asked where there is no python_function. The JVM's numbers may differ by 1e-9, or the larger tolerance.
 
     Raises:
+        FlavorNotFoundError: [FLAVOR_NOT_FOUND] `jvm` is asked for, and the package has not the mleap flavor.
+        CompanionUnavailableError: [COMPANION_UNAVAILABLE] `jvm` is asked for, and there is no Java or no jar.
         NothingToReplayError: [NOTHING_TO_REPLAY] the package has no example, or no predictions and Spark is left out.
         ManifestMismatchError, HashMismatchError, CodeNotAllowedError: as `load_model`.
         MissingExtraError: [MISSING_EXTRA] Spark is asked for and not installed.
         SparkUnavailableError: [SPARK_UNAVAILABLE] no session can be started.
     """
     package = open_package(model_uri)
+    if jvm:
+        package.flavor(JVM_FLAVOR)
+    no_jvm = _no_jvm(package, jvm)
+    if PYFUNC not in package.model.flavors and JVM_FLAVOR in package.model.flavors and jvm is not False:
+        return _replay_in_jvm_alone(package, tolerance, expected_hash)
     model = load_model(model_uri, allow_code=allow_code, expected_hash=expected_hash)
     example = package.model.load_input_example(package.root)
     if example is None:
@@ -92,7 +115,59 @@ def replay(
         checks.extend(_in_spark(model, example, stored, local, tolerance, allow_code, expected_hash))
     else:
         notes.append(left_out)
+    if no_jvm is None:
+        against, expected = (LOCAL, local) if stored is None else (STORED, None)
+        checks.append(_in_jvm(package, against, tolerance, example, expected))
+    elif no_jvm != "":
+        notes.append(no_jvm)
     return Replay(os.fspath(model_uri), package.content_hash(), row_count(example), tuple(checks), tuple(notes))
+
+
+def _no_jvm(package: Package, jvm: bool | None) -> str | None:
+    """Why the JVM is left out, '' where nobody would look for it; None where it is not."""
+    if JVM_FLAVOR not in package.model.flavors:
+        return ""
+    if jvm is False:
+        return "the JVM is left out, as asked"
+    try:
+        find_companion()
+    except CompanionUnavailableError as error:
+        if jvm:
+            raise
+        return f"the JVM is left out: {error.problem}"
+    return None
+
+
+def _in_jvm(package: Package, against: str, tolerance: float, example: Any = None, expected: Any = None) -> Check:
+    """The JVM's answers against the stored ones, else against those that are given for the example."""
+    inputs = None if expected is None else json_table(example)
+    wanted = None if expected is None else json_table(expected)
+    try:
+        _, found = jvm_conflicts(package.root, inputs, wanted, tolerance=max(tolerance, JVM_TOLERANCE))
+    except CompanionFailedError as error:
+        return Check(JVM, against, error=str(error))
+    return Check(JVM, against, tuple(Conflict(item.row, item.column, item.expected, item.actual) for item in found))
+
+
+def _replay_in_jvm_alone(package: Package, tolerance: float, expected_hash: str | None) -> Replay:
+    """The replay of a package without a python_function: no Python can score it."""
+    found = package.verify(expected_hash)
+    example = package.model.load_input_example(package.root)
+    if example is None:
+        raise NothingToReplayError(str(package.root), "input example")
+    if package.model.load_example_predictions(package.root) is None:
+        raise NothingToReplayError(str(package.root), "predictions on its input example")
+    find_companion()
+    notes = ("only the JVM is asked: the package has no python_function flavor",)
+    return Replay(package.uri, found, row_count(example), (_in_jvm(package, STORED, tolerance),), notes)
+
+
+def json_table(output: Any) -> dict[str, Any]:
+    """Rows in split orientation, of plain JSON values; without names where the output has none."""
+    columns = columns_of(output)
+    named = isinstance(output, dict) or hasattr(output, "columns")
+    rows = [[json_plain(value) for value in row] for row in zip(*(column.values for column in columns), strict=True)]
+    return {**({"columns": [column.name for column in columns]} if named else {}), "data": rows}
 
 
 def _left_out(model: PyFuncModel, example: Any, spark: bool | None) -> str:
@@ -154,7 +229,7 @@ def spark_answers(
     time zone is UTC meanwhile, so that an instant's wall clock is what the model sees locally.
     """
     from spark_models.bridge.sql import quoted
-    from spark_models.scoring.score import score
+    from spark_models.scoring.score import is_pipeline, score
     from spark_models.scoring.session import session_or_local
 
     schema = model.metadata.get_input_schema()
@@ -168,7 +243,7 @@ def spark_answers(
             scored = score(
                 frame,
                 model.uri,
-                result_type=result_type,
+                result_type=None if is_pipeline(model.metadata) else result_type,
                 output="__prediction",
                 columns=inputs,
                 allow_code=allow_code,

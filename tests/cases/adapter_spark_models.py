@@ -46,6 +46,8 @@ class Adapter(Template):
         "sig.infer.series.obj_bool_none": "an optional boolean: as string, enforcement would refuse the very data",
         "udf.bind.array_column_no_sig": "semantics: nested values reach a model without signature as Python lists",
         "rest.ct.unknown": "semantics: every error is the JSON object; its message lists the types that are accepted",
+        "dep.cli.config_two_equals": "a value may hold '=', as URLs, tags and base64 do; MLflow 2 takes it too",
+        "dep.cli.unknown_target": "an error of a command is its text and status 1, as of every other command here",
         "enf.cell.obj_all_none->double": "a batch may hold only missing values: how a table is cut must not matter",
     }
 
@@ -184,6 +186,18 @@ class Adapter(Template):
 
     def serve_command(self, path, port):
         return [sys.executable, "-m", "spark_models", "serve", "-m", path, "-p", str(port)]
+
+    # ---- deployments
+    def deployments(self):
+        import spark_models.deployments
+        from spark_models.deploy.plugins import plugin_store
+
+        return spark_models.deployments, plugin_store
+
+    def parse_target_uri(self, uri):
+        from spark_models.deployments import get_deploy_client
+
+        return get_deploy_client(uri)
 
     # ---- tracking
     def tracking(self, tmp):

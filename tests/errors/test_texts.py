@@ -50,6 +50,116 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
             "Where: params of the call; the signature declares ['k', 'seed']."
         ),
     ),
+    (
+        E.InvalidJobError(
+            "conf/churn.yaml",
+            (
+                E.JobProblem(2, 10, "version", "one of 1 is expected"),
+                E.JobProblem(9, 1, "", "the key sink is missing"),
+            ),
+        ),
+        (
+            "[INVALID_JOB] 2 problems with the job file conf/churn.yaml.\n"
+            "  line 2, column 10 (version): one of 1 is expected\n"
+            "  line 9, column 1: the key sink is missing"
+        ),
+    ),
+    (
+        E.JobPlanError("the source has no columns ['ID']", "keys and keep", "rename 'id' to 'ID'"),
+        (
+            "[JOB_PLAN] The job can't run: the source has no columns ['ID'].\n"
+            "Where: keys and keep of the job file\n"
+            "Hint: rename 'id' to 'ID'"
+        ),
+    ),
+    (
+        E.ExpectationError(("3 rows, at least 10 are expected", "the largest prediction is above 1")),
+        (
+            "[EXPECTATION_FAILED] Expectations of the job don't hold: 3 rows, at least 10 are expected; the largest "
+            "prediction is above 1.\n"
+            "Where: expect of the job file; nothing was written"
+        ),
+    ),
+    (
+        E.WriteConflictError("delta main.crm.scores", 4),
+        (
+            "[WRITE_CONFLICT] Other writers were faster 4 times; nothing was written to delta main.crm.scores.\n"
+            "Hint: run the job again when they are done"
+        ),
+    ),
+    (
+        E.JobFailedError("scored and wrote the output", "PythonException", "[MISSING_EXTRA] numpy is missing"),
+        (
+            "[JOB_FAILED] The job failed while it scored and wrote the output: PythonException.\n"
+            "Where: [MISSING_EXTRA] numpy is missing"
+        ),
+    ),
+    (
+        E.UnknownTargetError("locl", ("docker", "local")),
+        (
+            "[UNKNOWN_TARGET] There is no deployment target 'locl'.\n"
+            "Where: the targets here are ['docker', 'local']\n"
+            "Hint: did you mean 'local'?"
+        ),
+    ),
+    (
+        E.UnknownTargetError("redisai", ("docker", "local")),
+        (
+            "[UNKNOWN_TARGET] There is no deployment target 'redisai'.\n"
+            "Where: the targets here are ['docker', 'local']\n"
+            "Hint: install the plugin that brings it"
+        ),
+    ),
+    (
+        E.InvalidPluginError("ledger", "ledger has no subclass of BaseDeploymentClient"),
+        (
+            "[INVALID_PLUGIN] The plugin of the deployment target 'ledger' can't be used: ledger has no subclass of "
+            "BaseDeploymentClient.\n"
+            "Hint: a plugin is a module with one subclass of BaseDeploymentClient, and functions run_local and "
+            "target_help"
+        ),
+    ),
+    (
+        E.InvalidConfigError("local", ("unknown ['prot']", "workers must be int, not 'two'")),
+        (
+            "[INVALID_CONFIG] The configuration can't be used: unknown ['prot']; workers must be int, not 'two'.\n"
+            "Where: config of a deployment to local\n"
+            "Hint: spark-models deployments help -t local lists what there is"
+        ),
+    ),
+    (
+        E.DeploymentExistsError("churn", "local"),
+        (
+            "[DEPLOYMENT_EXISTS] There is a deployment 'churn' already, of another model or configuration.\n"
+            "Where: local\n"
+            "Hint: update it, or delete it first"
+        ),
+    ),
+    (
+        E.DeploymentNotFoundError("churn", "local", ("spam",)),
+        "[DEPLOYMENT_NOT_FOUND] There is no deployment 'churn'.\nWhere: local, which has ['spam']",
+    ),
+    (
+        E.DeploymentNotFoundError("churn", "sagemaker:/us-east-1"),
+        "[DEPLOYMENT_NOT_FOUND] There is no deployment 'churn'.\nWhere: sagemaker:/us-east-1",
+    ),
+    (
+        E.DeploymentFailedError("docker build", "image churn", "it ended with status 1", ("no space",), "free some"),
+        (
+            "[DEPLOYMENT_FAILED] docker build failed: it ended with status 1.\n"
+            "Where: image churn; it said last\n"
+            "  no space\n"
+            "Hint: free some"
+        ),
+    ),
+    (
+        E.DeploymentFailedError("sagemaker.create_model", "SageMaker model churn", "AccessDenied: no"),
+        "[DEPLOYMENT_FAILED] sagemaker.create_model failed: AccessDenied: no.\nWhere: SageMaker model churn",
+    ),
+    (
+        E.NotSupportedError("explain", "local"),
+        "[NOT_SUPPORTED] explain is not supported by the deployment target 'local'.",
+    ),
     (E.InputError(), "[INVALID_INPUT] The operation failed."),
     (
         E.UnsupportedStagesError((("SQL_1", "MLeap has no op for SQLTransformer"), ("nb", "it has another reason"))),
@@ -190,7 +300,7 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
     ),
     (
         E.UnsupportedUriError("ftp://x", "copy it to a local path"),
-        "[UNSUPPORTED_URI] The model URI 'ftp://x' can't be read here.\nHint: copy it to a local path",
+        "[UNSUPPORTED_URI] The model URI 'ftp://x' can't be used here.\nHint: copy it to a local path",
     ),
     (
         E.RunNotFoundError("abc", "home"),
@@ -210,6 +320,13 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
     (
         E.FlavorNotFoundError("spark", ("python_function", "sklearn"), "m"),
         "[FLAVOR_NOT_FOUND] The model has no flavor 'spark'; it has ['python_function', 'sklearn'].\nWhere: m",
+    ),
+    (
+        E.FlavorNotFoundError("python_function", ("mleap",), "m"),
+        (
+            "[FLAVOR_NOT_FOUND] The model has no flavor 'python_function'; it has ['mleap'].\nWhere: m\n"
+            "Hint: the mleap flavor is scored in a JVM: docs/jvm.md tells of the Java companion"
+        ),
     ),
     (
         E.LoaderNotFoundError("my.loader", "No module named 'my'", "m"),
@@ -241,6 +358,17 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
         (
             "[MISSING_EXTRA] Loading this model needs scikit-learn, which is not installed.\n"
             "Hint: pip install 'spark-models[sklearn]'"
+        ),
+    ),
+    (
+        E.MissingProgramError("Rscript", "Scoring an R function", "install R"),
+        ("[MISSING_PROGRAM] Scoring an R function needs Rscript, which is not on this host.\nHint: install R"),
+    ),
+    (
+        E.RProcessEndedError("by SIGKILL"),
+        (
+            "[R_ENDED] The R process that scores the model ended by SIGKILL.\n"
+            "Hint: what R said last stands in the standard error of this process; the next call starts another"
         ),
     ),
     (
@@ -480,6 +608,30 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
             "Hint: leave them out of the pipeline, or save it without sample_input, with the spark flavor alone"
         ),
     ),
+    (
+        E.CompanionUnavailableError("there is no Java on PATH"),
+        (
+            "[COMPANION_UNAVAILABLE] The Java companion can't be run: there is no Java on PATH.\n"
+            "Hint: install Java 17 or newer, build spark-models.jar with `make jvm`, and name it with SPARK_MODELS_JAR"
+        ),
+    ),
+    (
+        E.CompanionFailedError(1, ("[UNKNOWN_OP] The bundle has the op 'x'", "Where: root/x.node/model.json")),
+        (
+            "[COMPANION_FAILED] The Java companion ended with status 1 and without an answer.\n"
+            "Where: the last that it said\n  [UNKNOWN_OP] The bundle has the op 'x'\n  Where: root/x.node/model.json"
+        ),
+    ),
+    (E.CompanionFailedError(137), "[COMPANION_FAILED] The Java companion ended with status 137 and without an answer."),
+    (
+        E.ParityError((("prediction", "row 3, by 0.5"), ("label", "row 0")), 20),
+        (
+            "[PARITY] The JVM does not give Spark's answers for 20 rows of the sample: 'prediction' (row 3, by 0.5); "
+            "'label' (row 0).\n"
+            "Where: outputs of the pipeline\n"
+            "Hint: save without verify=True if the columns are not needed; docs/bundle.md lists where answers differ"
+        ),
+    ),
 ]
 
 CLASSES = [kind for kind in vars(E).values() if isinstance(kind, type) and issubclass(kind, E.SparkModelsError)]
@@ -543,6 +695,9 @@ LONG: list[tuple[E.SparkModelsError, str]] = [
     (E.UnsupportedColumnError(PAIRS), "c9: void, … +2 more"),
     (E.UnsupportedStagesError(PAIRS), "c9: void; … +2 more"),
     (E.InvalidParamsError(NAMES, ()), "c9; … +2 more"),
+    (E.InvalidConfigError("local", NAMES), "c9; … +2 more"),
+    (E.UnknownTargetError("x", NAMES), "'c9', … +2 more"),
+    (E.DeploymentNotFoundError("x", "local", NAMES), "'c9', … +2 more"),
     (E.InvalidParamsError(("p",), NAMES), "'c9', … +2 more"),
     (E.InvalidInputError(tuple(E.ColumnTypeError(name, "str", "long") for name in NAMES)), "\n… +2 more"),
     (E.MissingColumnsError(NAMES, (), 12), "'c9', … +2 more"),
@@ -558,6 +713,12 @@ LONG: list[tuple[E.SparkModelsError, str]] = [
     (E.AmbiguousBindingError(NAMES, ("a",)), "'c9', … +2 more"),
     (E.AmbiguousBindingError(("a",), NAMES), "'c9', … +2 more"),
     (E.UnsupportedStagesError(PAIRS), "c9: void; … +2 more"),
+    (E.ExpectationError(NAMES), "c9; … +2 more"),
+    (
+        E.InvalidJobError("f", tuple(E.JobProblem(at, 1, "", name) for at, name in enumerate(NAMES))),
+        "line 9, column 1: c9\n  … +2 more",
+    ),
+    (E.ParityError(PAIRS, 2), "'c9' (void); … +2 more"),
 ]
 
 
@@ -577,6 +738,8 @@ def test_every_class_that_holds_names_is_tried_with_many() -> None:
         E.ContentTypeError,  # what it lists is a constant
         E.NotAcceptableError,
         E.ImageNotBuiltError,
+        E.DeploymentFailedError,
+        E.CompanionFailedError,
     }
 
 

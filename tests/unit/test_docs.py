@@ -12,9 +12,28 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_table_of_errors_is_up_to_date() -> None:
+@pytest.mark.parametrize("script", ["error_codes.py", "bundle_table.py"])
+def test_a_generated_table_is_up_to_date(script: str) -> None:
     run = subprocess.run(
-        [sys.executable, "scripts/error_codes.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, f"scripts/{script}", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_the_pages_of_the_notebooks_have_their_cells() -> None:
+    run = subprocess.run(
+        [sys.executable, "scripts/render_notebooks.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_the_tables_of_flavors_are_up_to_date() -> None:
+    run = subprocess.run(
+        [sys.executable, "scripts/flavor_table.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
 

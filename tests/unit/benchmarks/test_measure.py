@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +98,16 @@ def test_what_is_written_is_read_back(tmp_path) -> None:
     assert measure.json.loads(raw.read_text()) == content
     assert readable.read_text() == "text\n"
     assert content["samples"] == [{"n": 1, "median": 1.0, "low": 1.0, "high": 1.0}]
+
+
+def test_samples_of_other_cases_are_kept_where_they_are_of_the_same_versions(tmp_path: Path) -> None:
+    def content(version: str, *samples: dict[str, Any]) -> dict[str, Any]:
+        return {"versions": {"numpy": version}, "machine": {}, "settings": {version: 1}, "samples": list(samples)}
+
+    old = content("2", {"case": "a", "value": 1}, {"case": "b", "value": 1})
+    file, _ = measure.write(tmp_path, "some", old, "")
+    new = {"case": "b", "value": 2}
+    found = measure.with_others(file, content("2", new), ["case"])
+    assert found["samples"] == [new, {"case": "a", "value": 1}]
+    assert measure.with_others(file, content("3", new), ["case"]) == content("3", new)
+    assert measure.with_others(tmp_path / "none.json", content("2", new), ["case"]) == content("2", new)

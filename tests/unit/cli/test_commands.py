@@ -91,17 +91,37 @@ def test_each_help_has_examples_that_are_commands_with_known_options(name: str) 
         assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", arguments.partition("|")[0])) <= options
 
 
+OF_JOBS = ("score", "init")
+"""Commands on job files, which stand at the top alone."""
+
+
+@pytest.mark.parametrize("group", ["deployments", "sagemaker", "azureml"])
+def test_the_groups_of_targets_have_examples_with_known_options(group: str) -> None:
+    found = cli.get_command(click.Context(cli), group)
+    assert isinstance(found, click.Group)
+    for name, command in found.commands.items():
+        text = call(group, name, "--help").stdout
+        examples = re.findall(rf"spark-models {group} ([a-z-]+) ((?:.|\\\n)*)", text.partition("Example")[2])
+        assert examples != [], f"{group} {name} has no example"
+        options = {option for param in command.params for option in [*param.opts, *param.secondary_opts]}
+        for shown, arguments in examples:
+            given = arguments.partition("Options:")[0].partition("|")[0].splitlines()[0]
+            assert shown == name
+            assert set(re.findall(r"(?<!\S)--?[a-zA-Z][a-z-]*", given)) <= options
+
+
 def test_the_listed_commands_are_those_of_the_table_with_their_own_first_line() -> None:
     lazy = cli.lazy  # type: ignore[attr-defined]
+    groups = {"models", "deployments", "sagemaker", "azureml", *OF_JOBS}
     for name, (_, text) in lazy.items():
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
         assert command.name == name
-        if name != "models":
+        if name not in groups:
             assert models.commands[name] is command
         assert len(text) < 60
     rare = {"generate-dockerfile", "build-docker", "prepare-env", "update-requirements"}
-    assert set(models.commands) - rare == set(lazy) - {"models"}
+    assert set(models.commands) - rare == set(lazy) - groups
 
 
 def test_the_help_imports_click_and_nothing_heavy() -> None:
@@ -463,6 +483,6 @@ def test_update_manifest_changes_no_package_of_another_host() -> None:
     result = call("update-manifest", "-m", "s3://bucket/model")
     assert result.exit_code == 1
     assert result.stderr == (
-        "[UNSUPPORTED_URI] The model URI 's3://bucket/model' can't be read here.\n"
+        "[UNSUPPORTED_URI] The model URI 's3://bucket/model' can't be used here.\n"
         "Hint: give the directory of the package: that of another host can't be changed\n"
     )

@@ -197,6 +197,23 @@ def test_values_in_values(name: str, cells: list[Any]) -> None:
     assert found == ([{"p": cell} for cell in cells] if name.startswith("struct") else cells)
 
 
+def test_dicts_in_cells_are_maps() -> None:
+    cells = objects({"good": np.float32(0.5), "bad": 1}, {}, None, {"bad": None, 7: float("nan")})
+    expected = [[("good", 0.5), ("bad", 1.0)], [], None, [("bad", None), ("7", None)]]
+    assert coerced(pd.DataFrame({"p": cells}), "map<string,double>", 4) == expected
+    assert coerced(pd.Series(cells), "map<string,float>", 4) == expected
+    texts = pd.Series(objects({"a": "x"}, {"a": None}))
+    assert coerced(texts, "map<string,string>", 2) == [[("a", "x")], [("a", None)]]
+    assert coerced(pd.Series(objects({}, {})), "map<string,long>", 2) == [[], []]
+    nested = pd.Series(objects({"a": [1.5, None]}, {"a": []}, None))
+    assert coerced(nested, "map<string,array<double>>", 3) == [[("a", [1.5, None])], [("a", [])], None]
+
+
+def test_dicts_of_another_type_fit_no_map() -> None:
+    with pytest.raises(NoMatchingOutputError, match="p: dicts of float64"):
+        coerced(pd.DataFrame({"p": objects({"a": 1.0}, {"b": 2.0})}), "map<string,long>", 2)
+
+
 def test_arrays_of_more_axes_in_cells() -> None:
     cells = objects(np.array([[1.0, np.nan]]), np.zeros((0, 2)))
     assert coerced(pd.DataFrame({"p": cells}), "array<array<double>>", 2) == [[[1.0, None]], []]

@@ -14,6 +14,7 @@ import pytest
 import spark_models.pyfunc
 from spark_models.errors import InvalidExampleError, InvalidPackageError, PathEscapesError
 from spark_models.package.example import decode_output, encode_output, read_example, read_predictions, save_example
+from spark_models.types.schema import Schema, TensorSpec
 
 
 @pytest.mark.parametrize(
@@ -153,3 +154,29 @@ def test_a_model_whose_predictions_have_no_json_is_saved_all_the_same(output: An
     assert model.metadata.load_input_example(tmp_path / "m")["x"].tolist() == [1.0]
     assert model.metadata.load_example_predictions(tmp_path / "m") is None
     assert not (tmp_path / "m" / "example_predictions.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("info", "body", "expected"),
+    [
+        ({"type": "ndarray"}, [[1.5]], np.array([[1.5]])),
+        ({"type": "ndarray"}, {"x": [1.5]}, {"x": np.array([1.5])}),
+        ({"type": "ndarray"}, {"inputs": [1.5]}, {"inputs": np.array([1.5])}),
+        ({"type": "ndarray", "params": "true"}, {"inputs": [1.5], "params": {"k": 1}}, np.array([1.5])),
+        ({"type": "dataframe", "params": "true"}, {"inputs": {"columns": ["x"], "data": [[1.5]]}, "params": {}}, None),
+    ],
+    ids=str,
+)
+def test_examples_as_newer_mlflow_writes_them(info: Any, body: Any, expected: Any, tmp_path: Path) -> None:
+    (tmp_path / "input_example.json").write_text(json.dumps(body))
+    named = isinstance(expected, dict)
+    schema = Schema([TensorSpec(np.dtype("float64"), (-1,), next(iter(expected)) if named else None)])
+    found = read_example({"artifact_path": "input_example.json", **info}, tmp_path, schema)
+    if expected is None:
+        pd.testing.assert_frame_equal(found, pd.DataFrame({"x": [1.5]}))
+    elif named:
+        assert {name: values.tolist() for name, values in found.items()} == {
+            name: values.tolist() for name, values in expected.items()
+        }
+    else:
+        np.testing.assert_array_equal(found, expected)

@@ -11,8 +11,9 @@ import pytest
 
 import spark_models
 from spark_models import errors
-from spark_models.models import Model
+from spark_models.models import Model, ModelSignature
 from spark_models.package.reader import open_package
+from spark_models.types.schema import ColSpec, Schema
 
 
 class Marker(spark_models.pyfunc.PythonModel):
@@ -251,3 +252,12 @@ def test_nothing_there(tmp_path: Path) -> None:
         spark_models.pyfunc.load_model(tmp_path)
     with pytest.raises(errors.UnsupportedUriError):
         spark_models.pyfunc.load_model("models:/churn/1")
+
+
+def test_a_notebook_shows_what_a_package_takes_and_gives(tmp_path: Path) -> None:
+    signature = ModelSignature(Schema([ColSpec("double", f"x<{at}") for at in range(500)]), Schema([ColSpec("double")]))
+    Model(signature=signature).add_flavor("sklearn").save(tmp_path / "MLmodel")
+    shown = open_package(tmp_path)._repr_html_()
+    assert "<th>flavors</th><td>sklearn</td>" in shown
+    assert "x&lt;0" in shown
+    assert len(shown) < 3000

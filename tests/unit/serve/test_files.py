@@ -104,9 +104,13 @@ def test_what_is_missing_from_parquet_is_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["instances", "inputs"])
-def test_a_file_of_tensors_is_refused(form: str) -> None:
+def test_a_file_of_tensors_is_for_models_of_tensors(form: str) -> None:
+    text = f'{{"{form}": [[1, 2]]}}'.encode()
+    schema = Schema([TensorSpec(np.dtype("float32"), (-1, 2))])
+    (batch,) = read_batches(io.BytesIO(text), "json", schema)
+    assert (batch.tolist(), str(batch.dtype)) == ([[1.0, 2.0]], "float32")
     with pytest.raises(UnsupportedInputError) as caught:
-        list(read_batches(io.BytesIO(f'{{"{form}": [[1, 2]]}}'.encode()), "json", None))
+        list(read_batches(io.BytesIO(text), "json", None))
     assert str(caught.value) == (
         f"[UNSUPPORTED_INPUT] The input is a body of tensors ('{form}'); a table in split or records orientation is "
         "expected."

@@ -50,7 +50,7 @@ def test_any_bytes_give_a_value_or_one_kind_of_error(text: bytes) -> None:
         ("", "[JSON_BODY] The input can't be read: it is no JSON (Expecting value).\nWhere: body, column 1"),
         (b"\xff", "[JSON_BODY] The input can't be read: it is not UTF-8 (byte 0).\nWhere: body"),
         (
-            "[" * 5000 + "]" * 5000,
+            "[" * 100_000 + "]" * 100_000,  # Python 3.12 and newer read some thousands
             "[JSON_BODY] The input can't be read: it is nested deeper than 64 levels.\nWhere: body",
         ),
         ("9" * 5000, "[JSON_BODY] The input can't be read: it has an integer of too many digits.\nWhere: body"),

@@ -55,11 +55,15 @@ FORMS = {
 
 @dataclass(slots=True)
 class FirstRow:
-    """Seconds of each run: copying and hashing the package once, and to the first row of it and of a small one."""
+    """Seconds of each run: copying and hashing the package once, and to the first row of it and of a small one.
+
+    `transfer` is what Spark takes to send one file of that size to the executors, where they need one.
+    """
 
     place: str
     mb: int
     copy_and_hash: list[float] = field(default_factory=list)
+    transfer: list[float] = field(default_factory=list)
     small: list[float] = field(default_factory=list)
     large: list[float] = field(default_factory=list)
 
@@ -155,6 +159,8 @@ def first_rows(place: str, mb: str, repeat: str) -> dict[str, Any]:
             large = weights_package(folder, int(mb) * MB)
             sample.copy_and_hash.append(timed(lambda large=large: copied(large, folder / "copy")))
             shutil.rmtree(folder / "copy")
+            if place == "shipped":
+                sample.transfer.append(transferred(spark, folder, int(mb) * MB))
             os.sync()
             sample.large.append(first_row(spark, rows, large, hidden=place == "shipped"))
             for done in (large, *folder.glob("hidden-*")):
@@ -185,6 +191,21 @@ def first_row(spark: Any, rows: Any, package: Path, hidden: bool) -> float:
         assert len(rows.select(predict("x")).collect()) == ROWS
 
     return timed(run)
+
+
+def transferred(spark: Any, folder: Path, size: int) -> float:
+    """Seconds in which Spark alone brings one file to both executors: nothing is packed, unpacked or compared."""
+    file = folder / f"file-{os.urandom(8).hex()}"
+    file.write_bytes(os.urandom(MB) * (size // MB))
+    os.sync()
+
+    def run() -> None:
+        spark.sparkContext.addFile(str(file))
+        spark.sparkContext.parallelize(range(2), 2).map(lambda _: time.sleep(0.05)).collect()
+
+    seconds = timed(run)
+    file.unlink()
+    return seconds
 
 
 def copied(package: Path, target: Path) -> None:
@@ -285,14 +306,17 @@ def report(content: dict[str, Any], samples: list[FirstRow | Memory]) -> str:
     headers = [
         "workers",
         "copy and hash",
+        "Spark sends one file",
         "first row, small package",
         "first row",
         "÷ copy and hash",
         "without the small one's",
+        "÷ Spark sends one file",
     ]
     first = (
-        f"{about['mb']} MB, which no cache had; medians of {about['repeat']}. The last column leaves out what the "
-        "first row of a small package takes."
+        f"{about['mb']} MB, which no cache had; medians of {about['repeat']}. “Without the small one's” leaves out "
+        "what the first row of a small package takes. “Spark sends one file” is `SparkContext.addFile` of a file "
+        "of that size and a job that does nothing: what an archive costs before it is looked into."
     )
     second = (
         f"Memory (PSS) of the Python workers when they have used all of a model's arrays; medians of {about['repeat']}."
@@ -304,12 +328,14 @@ def report(content: dict[str, Any], samples: list[FirstRow | Memory]) -> str:
 
 
 def first_row_line(sample: FirstRow) -> list[str]:
-    seconds = [shown(summarize(values).median) for values in (sample.copy_and_hash, sample.small, sample.large)]
+    parts = (sample.copy_and_hash, sample.transfer, sample.small, sample.large)
+    seconds = [shown(summarize(values).median) if values else "" for values in parts]
     whole = ratio(sample.large, sample.copy_and_hash)
     without = (statistics.median(sample.large) - statistics.median(sample.small)) / statistics.median(
         sample.copy_and_hash
     )
-    return [PLACES[sample.place], *seconds, f"{whole:.2f}×", f"{without:.2f}×"]
+    over = f"{ratio(sample.large, sample.transfer):.2f}×" if sample.transfer else ""
+    return [PLACES[sample.place], *seconds, f"{whole:.2f}×", f"{without:.2f}×", over]
 
 
 def memory_line(samples: list[Memory], form: str, mb: int) -> list[str]:

@@ -269,7 +269,7 @@ def test_a_job_scores_a_table(workspace: State, packages: list[str]) -> None:
 
 
 @pytest.mark.parametrize("config", [ENDPOINT, JOB], ids=["endpoint", "job"])
-def test_a_create_that_fails_at_any_write_can_be_repeated_or_deleted(
+def test_a_create_that_fails_at_each_kind_of_write_can_be_repeated_or_deleted(
     workspace: State, packages: list[str], config: dict[str, str]
 ) -> None:
     client = get_deploy_client("databricks")
@@ -299,7 +299,7 @@ def test_a_create_that_fails_at_any_write_can_be_repeated_or_deleted(
 
 @pytest.mark.parametrize("config", [ENDPOINT, JOB], ids=["endpoint", "job"])
 @pytest.mark.parametrize("fault", ["cut", "lost"])
-def test_a_line_that_is_cut_at_any_write_leaves_nothing(
+def test_a_line_that_is_cut_at_each_kind_of_write_leaves_nothing(
     workspace: State, packages: list[str], config: dict[str, str], fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("databricks.sdk.clock.RealClock.sleep", lambda *_: None)

@@ -168,7 +168,7 @@ def test_the_status_tells_of_an_expectation(world: Any, submit: Any) -> None:
 
 
 def test_an_executor_that_is_killed_while_it_writes_changes_nothing(world: Any, submit: Any) -> None:
-    world.model("slow", slow)
+    world.model("slow", slow(0.02))
     world.add(20, 200)
     sections = {"model": {"uri": world.path("slow"), "batch_rows": 1}}
     file = world.folder / "job.yaml"
@@ -186,13 +186,16 @@ def test_an_executor_that_is_killed_while_it_writes_changes_nothing(world: Any, 
     assert (logged.rows, logged.written, logged.quarantined) == (200, 199, 1)
 
 
-def slow(frame: Any) -> Any:
-    import time
+def slow(seconds: float) -> Callable[[Any], Any]:
+    """The jobs' model, which takes so long for a batch."""
 
-    time.sleep(0.02)
-    if bool((frame["x"] == 13).any()):
-        raise ValueError("no")
-    return frame["x"] / 1000
+    def predict(frame: Any) -> Any:
+        time.sleep(seconds)
+        if bool((frame["x"] == 13).any()):
+            raise ValueError("no")
+        return frame["x"] / 1000
+
+    return predict
 
 
 def test_rows_that_a_lost_executor_had_scored_for_a_shuffle_count_once(world: Any, submit: Any) -> None:
@@ -229,7 +232,7 @@ def test_rows_that_a_lost_executor_had_scored_for_a_shuffle_count_once(world: An
 @pytest.mark.parametrize("mode", MODES)
 def test_two_submitted_runs_at_once_write_once(world: Any, submit: Any, mode: str) -> None:
     """Two drivers, each with an executor: both have planned to write before either has written."""
-    world.model("slow", slower)
+    world.model("slow", slow(0.4))
     file = world.folder / "job.yaml"
     sections = {
         "model": {"uri": world.path("slow"), "batch_rows": 1},
@@ -248,15 +251,6 @@ def test_two_submitted_runs_at_once_write_once(world: Any, submit: Any, mode: st
     assert outcomes == ["already written", "written"]
     assert world.run(**sections).outcome is Outcome.ALREADY_WRITTEN
     check_tables(world)
-
-
-def slower(frame: Any) -> Any:
-    import time
-
-    time.sleep(0.4)
-    if bool((frame["x"] == 13).any()):
-        raise ValueError("no")
-    return frame["x"] / 1000
 
 
 @pytest.fixture(scope="module")

@@ -251,8 +251,8 @@ _COLUMN_KIND: dict[DataType, str] = {
 def signature_result_type(outputs: Schema | None) -> ResultType:
     """The result type that a signature's outputs say: a struct of named columns, the type of one unnamed output.
 
-    Several unnamed columns become an array where they are of one type. A tensor is a scalar column for shape (-1,), an
-    array for (-1, n).
+    Several unnamed columns become an array where they are of one type. A tensor is a scalar column for shape (-1,) and
+    (-1, 1), an array for (-1, n).
 
     Raises:
         UnsupportedResultTypeError: [UNSUPPORTED_RESULT_TYPE] nothing is said of outputs, or what has no type here.

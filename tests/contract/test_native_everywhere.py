@@ -171,9 +171,10 @@ def json_form(output: Any) -> Any:
 
 
 def rows_of(output: Any) -> list[Any]:
-    """An output as Spark's column has it: a row a value; a dict, or several columns, as a dict a row."""
+    """An output as Spark's column has it: a row a value, also of one column; a dict, or several, as a dict a row."""
     if isinstance(output, dict):
-        columns = {name: json_form(values) for name, values in output.items()}
+        flat = {name: values.reshape(-1) if values.shape[1:] == (1,) else values for name, values in output.items()}
+        columns = {name: json_form(values) for name, values in flat.items()}
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if isinstance(output, pd.Series) or (isinstance(output, pd.DataFrame) and output.shape[1] == 1):
         return [json_plain(value) for value in np.asarray(output).reshape(-1)]

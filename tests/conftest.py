@@ -40,6 +40,26 @@ def pickled_by_value(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Two packages for the tests of deployment targets: times two and times three."""
+    import spark_models
+
+    class Times(spark_models.pyfunc.PythonModel):
+        def __init__(self, factor: int) -> None:
+            self.factor = factor
+
+        def predict(self, context: Any, model_input: Any) -> Any:
+            return model_input * self.factor
+
+    found = []
+    for factor in (2, 3):
+        path = tmp_path_factory.mktemp("models") / f"times{factor}"
+        spark_models.pyfunc.save_model(path, python_model=Times(factor))
+        found.append(str(path))
+    return found
+
+
+@pytest.fixture(scope="session")
 def spark_environment() -> Iterator[None]:
     """The environment that a JVM and its Python workers inherit."""
     with pytest.MonkeyPatch.context() as patch:

@@ -13,30 +13,6 @@ from typing import Any
 
 import pytest
 
-import spark_models
-
-
-class Times(spark_models.pyfunc.PythonModel):
-    def __init__(self, factor: int) -> None:
-        self.factor = factor
-
-    def predict(self, context: Any, model_input: Any) -> Any:
-        return model_input * self.factor
-
-
-@pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Two packages: times two and times three."""
-    import cloudpickle
-
-    cloudpickle.register_pickle_by_value(__import__(Times.__module__))
-    found = []
-    for factor in (2, 3):
-        path = tmp_path_factory.mktemp("models") / f"times{factor}"
-        spark_models.pyfunc.save_model(path, python_model=Times(factor))
-        found.append(str(path))
-    return found
-
 
 @dataclass
 class Wire:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-import spark_models
 from spark_models.deploy.laws import TargetLaws
 from spark_models.deployments import get_deploy_client
 from spark_models.errors import DeploymentFailedError, ImageNotBuiltError
@@ -65,24 +64,6 @@ elif words[0] == "images":
     print("\\n".join(matching(images)))
 json.dump(state, open(path, "w"))
 '''
-
-
-class Times(spark_models.pyfunc.PythonModel):
-    def __init__(self, factor: int) -> None:
-        self.factor = factor
-
-    def predict(self, context: Any, model_input: Any) -> Any:
-        return model_input * self.factor
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory, pickled_by_value: None) -> list[str]:
-    found = []
-    for factor in (2, 3):
-        path = tmp_path_factory.mktemp("models") / f"times{factor}"
-        spark_models.pyfunc.save_model(path, python_model=Times(factor))
-        found.append(str(path))
-    return found
 
 
 @pytest.fixture

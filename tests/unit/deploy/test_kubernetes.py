@@ -11,31 +11,12 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-import spark_models
 from spark_models.cli import cli
 from spark_models.deploy.laws import TargetLaws
 from spark_models.deployments import get_deploy_client
 from spark_models.errors import DeploymentFailedError, InvalidArgumentError, InvalidConfigError
 
 IMAGE = {"image": "registry.example/churn:1"}
-
-
-class Times(spark_models.pyfunc.PythonModel):
-    def __init__(self, factor: int) -> None:
-        self.factor = factor
-
-    def predict(self, context: Any, model_input: Any) -> Any:
-        return model_input * self.factor
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory, pickled_by_value: None) -> list[str]:
-    found = []
-    for factor in (2, 3):
-        path = tmp_path_factory.mktemp("models") / f"times{factor}"
-        spark_models.pyfunc.save_model(path, python_model=Times(factor))
-        found.append(str(path))
-    return found
 
 
 def manifests(folder: Path) -> dict[str, Any]:

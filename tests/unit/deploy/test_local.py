@@ -28,14 +28,6 @@ from spark_models.errors import DeploymentFailedError, DeploymentNotFoundError, 
 ROWS = pd.DataFrame({"a": [1.5, 2.0]})
 
 
-class Times(spark_models.pyfunc.PythonModel):
-    def __init__(self, factor: int) -> None:
-        self.factor = factor
-
-    def predict(self, context: Any, model_input: Any) -> Any:
-        return model_input * self.factor
-
-
 class Broken(spark_models.pyfunc.PythonModel):
     def load_context(self, context: Any) -> None:
         raise RuntimeError("it can't be loaded")
@@ -45,13 +37,11 @@ class Broken(spark_models.pyfunc.PythonModel):
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory, pickled_by_value: None) -> list[str]:
-    found = []
-    for name, model in (("two", Times(2)), ("three", Times(3)), ("broken", Broken())):
-        path = tmp_path_factory.mktemp("models") / name
-        spark_models.pyfunc.save_model(path, python_model=model)
-        found.append(str(path))
-    return found
+def packages(packages: list[str], tmp_path_factory: pytest.TempPathFactory, pickled_by_value: None) -> list[str]:
+    """Those of every target's tests, and one that can't be loaded."""
+    path = tmp_path_factory.mktemp("models") / "broken"
+    spark_models.pyfunc.save_model(path, python_model=Broken())
+    return [*packages, str(path)]
 
 
 @pytest.fixture

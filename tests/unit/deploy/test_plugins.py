@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,14 +17,6 @@ from spark_models.errors import InvalidPluginError, UnknownTargetError
 
 ROOT = Path(__file__).parents[3]
 LEDGER = ROOT / "tests" / "plugins" / "ledger"
-
-
-class Times(spark_models.pyfunc.PythonModel):
-    def __init__(self, factor: int) -> None:
-        self.factor = factor
-
-    def predict(self, context: Any, model_input: Any) -> Any:
-        return model_input * self.factor
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +56,6 @@ print("held")
 def laws(target: str, packages: list[str]) -> str:
     names = {"TARGET": target, "FIRST": packages[0], "SECOND": packages[1]}
     return "".join(f"{name} = {value!r}\n" for name, value in names.items()) + LAWS
-
-
-@pytest.fixture
-def packages(tmp_path: Path) -> list[str]:
-    for factor in (2, 3):
-        spark_models.pyfunc.save_model(tmp_path / f"times{factor}", python_model=Times(factor))
-    return [str(tmp_path / "times2"), str(tmp_path / "times3")]
 
 
 def test_a_plugin_of_another_distribution_keeps_the_laws(site: Path, packages: list[str], tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def main() -> None:
 
 
 def measured(folder: Path, arguments: argparse.Namespace) -> Samples:
-    """All samples of one run: the servers stay up, and each case goes to one after the other, again and again."""
+    """All samples of one run: the servers stay up, and in each turn every case goes to one after the other."""
     samples = Samples()
     commands = started_by(folder, arguments.mlflow)
     for _ in range(arguments.repeat):
@@ -154,8 +154,9 @@ def measured(folder: Path, arguments: argparse.Namespace) -> Samples:
                         wrk(script(folder, rows, name), found.port, 4, 1)
                     samples.add(name, "", MEMORY, resident(found.pid))
                     serving[name] = found
-        for case in arguments.cases:
-            for _ in range(arguments.repeat):
+        # All cases in each turn: a slow minute of the machine meets them alike, so that they can be compared.
+        for _ in range(arguments.repeat):
+            for case in arguments.cases:
                 for name, found in serving.items():
                     for figure, value in loaded(folder, case, name, found.port, samples, arguments.seconds).items():
                         samples.add(name, case, figure, value)

@@ -33,15 +33,17 @@ MOST_TOGETHER = 64
 class Job:
     """A request in the queue: how it is read, the future of its answer, and what it is put again from, if it may be."""
 
-    __slots__ = ("alarm", "begun", "expired", "future", "origin", "read")
+    __slots__ = ("begun", "expired", "expires", "future", "origin", "read")
 
-    def __init__(self, read: Callable[[], Call], future: asyncio.Future[Answer], origin: Origin | None) -> None:
+    def __init__(
+        self, read: Callable[[], Call], future: asyncio.Future[Answer], origin: Origin | None, expires: float
+    ) -> None:
         self.read = read
         self.future = future
         self.origin = origin
+        self.expires = expires
         self.begun = False
         self.expired = False
-        self.alarm: asyncio.TimerHandle | None = None
 
 
 class Engine:
@@ -68,7 +70,9 @@ class Engine:
         self.closed = ""
         """Why no more jobs are taken; '' while they are."""
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._pending: set[Job] = set()
+        # In the order of their coming, which is that of their deadlines, so that one alarm is enough for all.
+        self._pending: dict[Job, None] = {}
+        self._alarm: asyncio.TimerHandle | None = None
         self._done: deque[tuple[Job, Answer]] = deque()
         self._waking = False
         self._put_again: PutAgain | None = None
@@ -102,9 +106,10 @@ class Engine:
             raise NotReadyError(self.closed or "it starts")
         if len(self._pending) > self.most_waiting:
             raise QueueFullError(len(self._pending) - 1)
-        job = Job(read, loop.create_future(), origin)
-        job.alarm = loop.call_later(self.timeout, self._expire, job)
-        self._pending.add(job)
+        job = Job(read, loop.create_future(), origin, loop.time() + self.timeout)
+        self._pending[job] = None
+        if self._alarm is None:
+            self._alarm = loop.call_at(job.expires, self._expire, loop)
         if self.closed == "":
             self._jobs.put(job)
         else:
@@ -140,14 +145,19 @@ class Engine:
             answer = self.dataplane.failure(error)
         self._finish(job, answer)
 
-    def _expire(self, job: Job) -> None:
-        self._finish(job, self.dataplane.failure(DeadlineError(self.timeout)))
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Answers what is over its deadline; the alarm goes on to the deadline of the first that is left."""
+        self._alarm = None
+        now = loop.time()
+        for job in list(self._pending):
+            if job.expires > now:
+                self._alarm = loop.call_at(job.expires, self._expire, loop)
+                break
+            self._finish(job, self.dataplane.failure(DeadlineError(self.timeout)))
 
     def _finish(self, job: Job, answer: Answer) -> None:
         job.expired = True
-        self._pending.discard(job)
-        if job.alarm is not None:
-            job.alarm.cancel()
+        self._pending.pop(job, None)
         if not job.future.done():
             job.future.set_result(answer)
 

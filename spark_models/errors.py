@@ -366,6 +366,28 @@ class TensorShapeError(InputError):
         return f"{tensor_name(self.tensor)} has shape {self.got}; {self.expected} is expected (-1: any length)."
 
 
+@dataclass(eq=False)
+class TensorValueError(InputError):
+    """A tensor holds numbers that the declared type can't hold."""
+
+    code: ClassVar[str] = "TENSOR_VALUE"
+    tensor: str | None
+    got: str
+    expected: str
+
+    @property
+    def what(self) -> str:
+        return f"{tensor_name(self.tensor)} holds {self.got} numbers that {self.expected} can't hold."
+
+    @property
+    def where(self) -> str:
+        return "inputs of the signature"
+
+    @property
+    def hint(self) -> str:
+        return "leave these rows out, or save the model with a wider tensor"
+
+
 def tensor_name(name: str | None) -> str:
     """How a text calls a tensor that may have no name."""
     return "The tensor" if name is None else f"Tensor {name!r}"

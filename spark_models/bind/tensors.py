@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from spark_models.bridge.pandas import is_missing
 from spark_models.errors import (
     InputError,
     InvalidInputError,
     MissingColumnsError,
+    NullColumnError,
     TensorShapeError,
     TensorTypeError,
+    TensorValueError,
     UnsupportedInputError,
 )
 from spark_models.schema.schema import Schema
@@ -26,7 +29,7 @@ def bind_tensors(data: Any, schema: Schema, place: str = "") -> Any:
     | --- | --- |
     | one unnamed tensor | array; DataFrame, as its matrix |
     | one named tensor | array, put under the name; or as below |
-    | named tensors | dict of arrays; DataFrame, a tensor per column, cast to the dtype within its kind |
+    | named tensors | dict of arrays; DataFrame, a tensor per column, cast as `column_tensor` says |
 
     Arrays are never cast. A DataFrame column whose cells are arrays is stacked along the first axis.
 
@@ -79,18 +82,23 @@ def _unnamed(data: Any, spec: TensorSpec) -> Any:
     return check_tensor(data.to_numpy(), spec)
 
 
-def column_tensor(column: Any, spec: TensorSpec) -> Any:
+def column_tensor(column: Any, spec: TensorSpec, gaps: bool = False) -> Any:
     """A DataFrame's column as a tensor of the spec's dtype; cells that are lists or arrays are stacked.
 
-    Flat cells that have as many values as the declared shape take that shape, row by row: an image of (28, 28, 1) may
-    stand in a table as an array of 784.
+    Integers become any integers or floats that hold their values, doubles the nearest floats. Flat cells that have as
+    many values as the declared shape take that shape, row by row: an image of (28, 28, 1) may stand in a table as an
+    array of 784. `gaps` says that floats may be integers which missing values in other rows have made floats.
 
     Raises:
         TensorTypeError: [TENSOR_TYPE] the values are of another kind: a float never becomes an integer.
+        TensorValueError: [TENSOR_VALUE] a value is too large for the dtype.
         TensorShapeError: [TENSOR_SHAPE] the cells are of different lengths.
+        NullColumnError: [NULLS_IN_COLUMN] a value is missing, and the dtype has none for it.
     """
-    values = np.asarray(column)
-    if values.dtype == object and len(values) > 0 and isinstance(values[0], (list, np.ndarray)):
+    values = _numpy(column)
+    if values.dtype == object and len(values) > 0 and isinstance(_first_cell(values), (list, np.ndarray)):
+        if any(is_missing(cell) for cell in values):
+            raise NullColumnError(_named(spec), str(spec.type))
         try:
             values = _stacked(values)
         except ValueError:
@@ -103,9 +111,61 @@ def column_tensor(column: Any, spec: TensorSpec) -> Any:
     if len(values) == 0:
         # Without a row the width of a list column is unknown; an empty tensor of the declared shape is right.
         return np.zeros((0, *(max(axis, 0) for axis in spec.shape[1:])), spec.type)
-    if values.dtype == object or not np.can_cast(values.dtype, spec.type, "same_kind"):
-        raise TensorTypeError(spec.name, str(values.dtype), str(spec.type))
-    return values.astype(spec.type)
+    return _cast(values, spec, gaps)
+
+
+def _numpy(column: Any) -> Any:
+    """The column as a numpy array; pandas' nullable numbers keep their type where none is missing."""
+    values = getattr(column, "array", column)
+    width = getattr(getattr(values, "dtype", None), "numpy_dtype", None)
+    if width is not None and isinstance(width, np.dtype) and width.kind in "biuf" and not bool(values.isna().any()):
+        return values.to_numpy(dtype=width)
+    return np.asarray(column)
+
+
+def _cast(values: Any, spec: TensorSpec, gaps: bool) -> Any:
+    source, target = values.dtype, spec.type
+    if source == object:
+        if any(is_missing(value) for value in values.flat):
+            raise NullColumnError(_named(spec), str(target))
+        texts = target.kind == "U" and all(isinstance(value, str) for value in values.flat)
+        if not texts:
+            raise TensorTypeError(spec.name, str(source), str(target))
+        return values.astype(str)
+    # numpy calls it safe, but a double holds no more than 53 bits.
+    long_to_float = source.kind in "iu" and source.itemsize == 8 and target.kind == "f"
+    if np.can_cast(source, target, "safe") and not long_to_float:
+        return values.astype(target)
+    if source.kind in "iu" and target.kind in "iuf":
+        limits = np.iinfo(target) if target.kind in "iu" else None
+        most = 2 ** (np.finfo(target).nmant + 1) if limits is None else limits.max
+        least = -most if limits is None else limits.min
+        if values.size > 0 and (int(values.max()) > most or int(values.min()) < least):
+            raise TensorValueError(spec.name, str(source), str(target))
+        return values.astype(target)
+    if source.kind == "f" and target.kind == "f":
+        with np.errstate(over="raise"):
+            try:
+                return values.astype(target)
+            except FloatingPointError:
+                raise TensorValueError(spec.name, str(source), str(target)) from None
+    if source.kind == "f" and target.kind in "iu":
+        if bool(np.isnan(values).any()):
+            raise NullColumnError(_named(spec), str(target), str(source))
+        whole = values.astype("int64") if gaps and bool((np.abs(values) < 2.0**53).all()) else None
+        if whole is not None and bool((whole == values).all()):
+            return _cast(whole, spec, gaps) if whole.dtype != target else whole
+    if not np.can_cast(source, target, "same_kind"):
+        raise TensorTypeError(spec.name, str(source), str(target))
+    return values.astype(target)
+
+
+def _named(spec: TensorSpec) -> object:
+    return 0 if spec.name is None else spec.name
+
+
+def _first_cell(values: Any) -> Any:
+    return next((cell for cell in values if not is_missing(cell)), None)
 
 
 def _stacked(cells: Any) -> Any:

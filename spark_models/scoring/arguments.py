@@ -212,9 +212,13 @@ def guard(column: Any, spec: Spec, name: object, source: str) -> Any:
 
 def _wrong_type(spec: Spec, name: object) -> tuple[str, str]:
     """The error's text before and after the type that the column has."""
-    expected = repr(spec.type) if isinstance(spec, ColSpec) else str(spec.type)
-    before, after = str(ColumnTypeError(name, _MARK, expected, _advice(spec))).split(_MARK)
+    before, after = str(ColumnTypeError(name, _MARK, expected_type(spec), _advice(spec))).split(_MARK)
     return before, after
+
+
+def expected_type(spec: Spec) -> str:
+    """What an error calls the type of an input."""
+    return repr(spec.type) if isinstance(spec, ColSpec) else f"tensor({spec.type})"
 
 
 def _without_vectors(column: Any, name: str) -> Any:
@@ -229,12 +233,24 @@ def _vector_error(name: str) -> Any:
 def accepted_types(spec: Spec) -> tuple[str, ...]:
     """`typeof` of the columns that a spec takes; empty where the worker has to look at the values."""
     if isinstance(spec, TensorSpec):
-        return ()
+        return _accepted_numbers(spec)
     if isinstance(spec.type, DataType):
         return ACCEPTS[spec.type]
     if isinstance(spec.type, Array) and isinstance(spec.type.dtype, DataType):
         return tuple(f"array<{kind}>" for kind in ACCEPTS[spec.type.dtype])
     return ()
+
+
+_INTEGERS = ("tinyint", "smallint", "int", "bigint")
+_NUMBERS = {"b": ("boolean",), "i": _INTEGERS, "u": _INTEGERS, "f": (*_INTEGERS, "float", "double")}
+"""`typeof` of the columns for tensors of each kind of numpy dtype; the worker looks whether the values fit."""
+
+
+def _accepted_numbers(spec: TensorSpec) -> tuple[str, ...]:
+    """Numbers, and arrays of them, nested as deep as a row of the tensor has axes."""
+    kinds = _NUMBERS.get(spec.type.kind, ())
+    deepest = max(1, len(spec.shape) - 1)
+    return tuple("array<" * depth + kind + ">" * depth for depth in range(deepest + 1) for kind in kinds)
 
 
 def _advice(spec: Spec) -> str:

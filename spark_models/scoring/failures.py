@@ -9,6 +9,9 @@ import pyarrow as pa
 
 from spark_models.errors import (
     ColumnTypeError,
+    InvalidArgumentError,
+    InvalidInputError,
+    InvalidParamsError,
     LoaderNotFoundError,
     MissingColumnsError,
     MissingExtraError,
@@ -18,6 +21,7 @@ from spark_models.errors import (
     RowCountError,
     ShipError,
     SparkModelsError,
+    TensorTypeError,
     UnsupportedOutputError,
 )
 
@@ -26,7 +30,10 @@ MODEL_ERROR = "MODEL_ERROR"
 
 FATAL = (
     ColumnTypeError,
+    TensorTypeError,
     MissingColumnsError,
+    InvalidArgumentError,
+    InvalidParamsError,
     NoMatchingOutputError,
     RowCountError,
     UnsupportedOutputError,
@@ -38,6 +45,12 @@ FATAL = (
     MemoryError,
 )
 """What no row is to blame for: the job fails, whatever `on_error` says."""
+
+
+def is_fatal(error: Exception) -> bool:
+    """Whether no row is to blame for an error, or for one of those that it holds."""
+    problems = error.errors if isinstance(error, InvalidInputError) else ()
+    return isinstance(error, FATAL) or any(map(is_fatal, problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +76,9 @@ def score_around(
     """
     try:
         return [score(start, stop)], []
-    except FATAL:
-        raise
-    except Exception as error:  # noqa: BLE001 - a model may raise anything; its code is kept with the row
+    except Exception as error:  # a model may raise anything; its code is kept with the row
+        if is_fatal(error):
+            raise
         if stop - start == 1 or not splittable:
             code, column = blame(error)
             return [pa.nulls(stop - start, kind)], [Failure(start, stop, code, column)]

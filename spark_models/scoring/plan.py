@@ -54,7 +54,7 @@ class BindPlan:
             return _frame([plain_cells(column) for column in columns], names)
         tensors = [spec for spec in self.specs if isinstance(spec, TensorSpec)]
         if tensors != []:
-            return _tensors(columns, tensors)
+            return _tensors(columns, tensors, self.guarded)
         given = [spec for spec in self.specs if isinstance(spec, ColSpec)]
         cast = _each(columns, given, fitting)
         if self.doubles:
@@ -109,15 +109,19 @@ def _frame(columns: Sequence[Any], labels: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
-def _tensors(columns: Sequence[Any], specs: list[TensorSpec]) -> Any:
+def _tensors(columns: Sequence[Any], specs: list[TensorSpec], guarded: bool) -> Any:
+    # Spark has looked at guarded columns: floats for an integer tensor are integers beside nulls.
+    def tensor(values: Any, spec: TensorSpec) -> Any:
+        return column_tensor(values, spec, gaps=guarded)
+
     if specs[0].name is not None:
         bound = zip(columns, specs, strict=True)
-        return {spec.name: check_tensor(_writable(column_tensor(values, spec)), spec) for values, spec in bound}
+        return {spec.name: check_tensor(_writable(tensor(values, spec)), spec) for values, spec in bound}
     spec = specs[0]
     if len(columns) == 1:
-        return check_tensor(_writable(column_tensor(columns[0], spec)), spec)
+        return check_tensor(_writable(tensor(columns[0], spec)), spec)
     row = TensorSpec(spec.type, (-1,))
-    return check_tensor(np.stack([column_tensor(values, row) for values in columns], axis=1), spec)
+    return check_tensor(np.stack([tensor(values, row) for values in columns], axis=1), spec)
 
 
 def _writable(values: Any) -> Any:

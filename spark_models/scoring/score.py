@@ -26,7 +26,7 @@ from spark_models.package.reader import Package, open_package
 from spark_models.schema.datatypes import Array, DataType
 from spark_models.schema.schema import Schema
 from spark_models.schema.specs import Spec, TensorSpec
-from spark_models.scoring.arguments import accepted_types
+from spark_models.scoring.arguments import accepted_types, expected_type
 from spark_models.scoring.envelope import ERROR_CODE, ERROR_COLUMN, value_fields
 from spark_models.scoring.mapping import map_scored
 from spark_models.scoring.meter import ScoreMeter
@@ -217,7 +217,7 @@ def _input(name: str, kind: str, spec: Spec) -> Any:
     accepted = accepted_types(spec)
     simple = "string" if kind.startswith(("char(", "varchar(")) else kind
     if kind == "vector" or (accepted != () and simple not in accepted):
-        raise ColumnTypeError(name, simple, repr(spec.type))
+        raise ColumnTypeError(name, simple, expected_type(spec))
     return F.col(quoted(name))
 
 

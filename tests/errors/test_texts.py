@@ -240,6 +240,14 @@ TEXTS: list[tuple[E.SparkModelsError, str]] = [
         ),
     ),
     (
+        E.TensorValueError("ids", "int64", "int32"),
+        (
+            "[TENSOR_VALUE] Tensor 'ids' holds int64 numbers that int32 can't hold.\n"
+            "Where: inputs of the signature\n"
+            "Hint: leave these rows out, or save the model with a wider tensor"
+        ),
+    ),
+    (
         E.TensorShapeError(None, (2, 3), (-1, 4)),
         "[TENSOR_SHAPE] The tensor has shape (2, 3); (-1, 4) is expected (-1: any length).",
     ),

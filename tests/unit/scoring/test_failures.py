@@ -11,14 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_models.errors import (
+    ColumnTypeError,
+    InvalidArgumentError,
     InvalidInputError,
+    InvalidParamsError,
     NullColumnError,
     OutputValueError,
     RowCountError,
     ShipError,
+    TensorTypeError,
     UnsupportedOutputError,
 )
-from spark_models.scoring.failures import FATAL, MODEL_ERROR, Failure, blame, score_around
+from spark_models.scoring.failures import MODEL_ERROR, Failure, blame, is_fatal, score_around
 
 
 class Rows:
@@ -73,10 +77,14 @@ def test_a_batch_that_can_not_be_halved_fails_whole_after_one_call(count: int, b
         UnsupportedOutputError("a set"),
         ShipError("package", "the archive is damaged"),
         MemoryError(),
+        TensorTypeError("x", "float64", "int32"),
+        InvalidArgumentError("The model takes no params"),
+        InvalidParamsError(("unknown: 'a'",), ()),
+        InvalidInputError((NullColumnError("n", "long"), ColumnTypeError("m", "text", "long"))),
     ],
 )
 def test_what_no_row_is_to_blame_for_is_raised(error: Exception, splittable: bool) -> None:
-    assert isinstance(error, FATAL)
+    assert is_fatal(error)
     rows = Rows(frozenset({3}), error)
     with pytest.raises(type(error)) as caught:
         around(rows, 0, 8, splittable)

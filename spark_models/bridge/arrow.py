@@ -64,7 +64,8 @@ def column_values(column: pa.Array | pa.ChunkedArray) -> Any:
         return column_values(array.dictionary_decode())
     if pat.is_nested(kind):
         values = np.empty(len(array), dtype=object)
-        values[:] = [_plain(cell) for cell in array.to_pylist()] if len(array) > 0 else []
+        cells = array.to_pylist()
+        values[:] = [_with_dicts(cell, kind) for cell in cells] if _holds_map(kind) else cells
         return values
     if pat.is_string(kind) and _repeats(array):
         # One object for equal texts: it is made once, and models that look texts up hash it once.
@@ -150,8 +151,20 @@ def _nullable(array: pa.Array) -> Any:
     return pd.arrays.IntegerArray(np.array(filled), mask)
 
 
-def _plain(cell: Any) -> Any:
-    # Arrow gives a map as a list of pairs; a model expects a dict.
-    if isinstance(cell, list) and len(cell) > 0 and all(isinstance(item, tuple) and len(item) == 2 for item in cell):
-        return dict(cell)
-    return cell
+def _holds_map(kind: pa.DataType) -> bool:
+    return bool(pat.is_map(kind)) or pat.is_nested(kind) and any(map(_holds_map, _inner(kind)))
+
+
+def _inner(kind: pa.DataType) -> list[pa.DataType]:
+    return [kind.field(at).type for at in range(kind.num_fields)]
+
+
+def _with_dicts(cell: Any, kind: pa.DataType) -> Any:
+    """A cell with a dict for each map in it, of which Arrow makes a list of pairs."""
+    if cell is None or not pat.is_nested(kind):
+        return cell
+    if pat.is_map(kind):
+        return {key: _with_dicts(item, kind.item_type) for key, item in cell}
+    if pat.is_struct(kind):
+        return {field.name: _with_dicts(cell[field.name], field.type) for field in kind}
+    return [_with_dicts(item, kind.value_type) for item in cell]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,29 @@ class PandasBatch:
     def nbytes(self) -> int:
         """About how many bytes it takes, with its Python objects."""
         frames = [column if isinstance(column, pd.DataFrame) else column.to_frame() for column in self.columns]
-        return sum(int(frame.memory_usage(index=False, deep=True).sum()) for frame in frames)
+        return sum(_bytes_of(frame.iloc[:, at]) for frame in frames for at in range(frame.shape[1]))
 
     def bind(self, plan: BindPlan, timezone: str) -> Bind:
         """How the model's input is made of it; see `bind_pandas`. Spark has shown instants in the zone already."""
         return bind_pandas(plan, self.columns)
+
+
+def _bytes_of(column: Any) -> int:
+    """The bytes of a Series with its cells'; pandas takes an array in a cell for the few bytes of its head."""
+    if column.dtype != object:
+        return int(column.memory_usage(index=False, deep=True))
+    return 8 * len(column) + sum(map(_bytes_of_cell, column.array))
+
+
+def _bytes_of_cell(cell: Any) -> int:
+    if isinstance(cell, np.ndarray):
+        inner = sum(map(_bytes_of_cell, cell.flat)) if cell.dtype == object else 0
+        return int(cell.nbytes) + inner
+    if isinstance(cell, dict):
+        return sys.getsizeof(cell) + sum(map(_bytes_of_cell, cell.values()))
+    if isinstance(cell, (list, tuple)):
+        return sys.getsizeof(cell) + sum(map(_bytes_of_cell, cell))
+    return sys.getsizeof(cell)
 
 
 def bind_arrow(plan: BindPlan, columns: Sequence[pa.Array], timezone: str) -> Bind:
@@ -84,7 +103,7 @@ def bind_arrow(plan: BindPlan, columns: Sequence[pa.Array], timezone: str) -> Bi
     names = _inputs_as_fields(plan, fields)
     if names is None:
         return _declared(plan, columns, timezone)
-    chosen = fields_of(plan, names)
+    plan, chosen = fields_of(plan, names)
     parts = columns[0].flatten()
     return _declared(plan, [parts[at] for at in chosen], timezone, [names[at] for at in chosen])
 
@@ -171,13 +190,19 @@ def bind_pandas(plan: BindPlan, columns: Sequence[Any]) -> Bind:
     fields = [list(map(str, column.columns)) if isinstance(column, pd.DataFrame) else None for column in columns]
     names = _inputs_as_fields(plan, fields)
     if names is not None:
-        chosen = fields_of(plan, names)
+        plan, chosen = fields_of(plan, names)
         values = [_as_of_a_column(column_array(columns[0].iloc[:, at])) for at in chosen]
+        values = [_with_gaps(column, kind) for column, kind in zip(values, _kinds(plan, len(values)), strict=True)]
         return _columns(plan, values, [names[at] for at in chosen])
-    kinds = [spec.type for spec in plan.specs] if plan.specs != () else [None] * len(columns)
+    kinds = _kinds(plan, len(columns))
     values = [_with_gaps(_cells(column), kind) for column, kind in zip(columns, kinds, strict=True)]
     texts = {at for at, kind in enumerate(kinds) if kind is DataType.string and values[at].dtype == object}
     return _columns(plan, values, fitting=texts if plan.guarded else set())
+
+
+def _kinds(plan: BindPlan, columns: int) -> Sequence[object]:
+    """The declared type of each column; None without a signature."""
+    return [spec.type for spec in plan.specs] if plan.specs != () else [None] * columns
 
 
 def _cells(column: Any) -> Any:
@@ -222,12 +247,17 @@ def packed_matrix(column: pa.Array) -> np.ndarray[Any, Any]:
     return values.astype("float64", copy=False).reshape(len(column), -1)
 
 
-def fields_of(plan: BindPlan, fields: Sequence[str]) -> list[int]:
-    """Which fields of a struct are the inputs: all without a signature, else those of its names."""
+def fields_of(plan: BindPlan, fields: Sequence[str]) -> tuple[BindPlan, list[int]]:
+    """Which fields of a struct are the inputs, and the plan for these: all without a signature, else its names'."""
     if plan.specs == ():
-        return list(range(len(fields)))
+        return plan, list(range(len(fields)))
     positions = bind_columns(fields, Schema(plan.specs))
-    return [position for position in positions if position is not None]
+    found = [position for position in positions if position is not None]
+    if len(found) < len(positions):
+        each = zip(plan.specs, plan.labels, positions, strict=True)
+        given = [(spec, label) for spec, label, position in each if position is not None]
+        plan = replace(plan, specs=tuple(spec for spec, _ in given), labels=tuple(label for _, label in given))
+    return plan, found
 
 
 def arrow_values(column: pa.Array, timezone: str) -> Any:
@@ -239,15 +269,41 @@ def arrow_values(column: pa.Array, timezone: str) -> Any:
 
 def pandas_values(column: pa.Array, timezone: str) -> Any:
     """An Arrow column's values as Spark's own pandas conversion has them: what a pandas UDF would get."""
-    shown = _wall_clock(column, timezone) if pat.is_timestamp(column.type) else column
+    shown = _wall_clock(column, timezone)
     return shown.to_pandas(coerce_temporal_nanoseconds=True, maps_as_pydicts="strict").to_numpy()
 
 
 def _wall_clock(column: pa.Array, timezone: str) -> pa.Array:
-    """Instants as the wall clock of the session's zone shows them, as Spark's own pandas conversion does."""
-    if column.type.tz is None:
+    """Instants, nested ones too, as the wall clock of the session's zone shows them, as Spark's pandas conversion does.
+
+    Any other column is given back as it is.
+    """
+    kind = column.type
+    if not _has_instants(kind):
         return column
-    return pc.local_timestamp(column.cast(pa.timestamp(column.type.unit, tz=timezone)))
+    if pat.is_timestamp(kind):
+        return pc.local_timestamp(column.cast(pa.timestamp(kind.unit, tz=timezone)))
+    if pat.is_struct(kind):
+        parts = [_wall_clock(part, timezone) for part in column.flatten()]
+        return pa.StructArray.from_arrays(parts, [field.name for field in kind], mask=column.is_null())
+    if pat.is_fixed_size_list(kind):
+        column = column.cast(pa.list_(kind.value_type))
+    nulls = column.is_null().to_numpy(zero_copy_only=False)
+    offsets = column.offsets.to_numpy()
+    if bool(np.diff(offsets)[nulls].any()):  # a null that holds values: they are left out
+        column = column.take(pa.array(np.arange(len(column))))
+        offsets = column.offsets.to_numpy()
+    # A null in the offsets makes a null list.
+    starts = pa.array((offsets - offsets[0]).astype("int32"), mask=np.append(nulls, False))
+    parts = [column.keys, column.items] if pat.is_map(kind) else [column.values]
+    shown = [_wall_clock(part.slice(offsets[0], offsets[-1] - offsets[0]), timezone) for part in parts]
+    return (pa.MapArray if pat.is_map(kind) else pa.ListArray).from_arrays(starts, *shown)
+
+
+def _has_instants(kind: pa.DataType) -> bool:
+    if pat.is_timestamp(kind):
+        return kind.tz is not None
+    return pat.is_nested(kind) and any(_has_instants(kind.field(at).type) for at in range(kind.num_fields))
 
 
 def _matrix(plan: BindPlan, matrix: np.ndarray[Any, Any]) -> Bind:

@@ -49,9 +49,13 @@ def map_scored(df: Any, inputs: list[Any], scorer: BatchScorer, output: str) -> 
     kept = len(names)
 
     def add_predictions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            scored = scorer.run(ArrowBatch(batch.columns[kept:]))
-            yield pa.RecordBatch.from_arrays([*batch.columns[:kept], scored], [*names, output])
+        for whole in batches:
+            step = scorer.slice_rows(ArrowBatch(whole.columns[kept:])) if whole.num_rows > 0 else 1
+            # Each slice leaves as it is scored: of wide predictions no more than a slice is held.
+            for start in range(0, max(1, whole.num_rows), step):
+                batch = whole.slice(start, step)
+                scored = scorer.run(ArrowBatch(batch.columns[kept:]))
+                yield pa.RecordBatch.from_arrays([*batch.columns[:kept], scored], [*names, output])
 
     return sent.mapInArrow(add_predictions, schema)
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+SESSION_ZONE = "spark.sql.session.timeZone"
+"""The session's setting; a query brings it to its tasks."""
+
 Bind = Callable[[int, int], Any]
 """Gives the model's input for rows start to stop of a batch."""
 
@@ -37,6 +40,14 @@ Times = tuple[float, float, float]
 
 ScoreRows = Callable[[int, int], tuple[pa.Array, Times]]
 """Gives the predictions for rows start to stop of a batch, and what they took."""
+
+
+def session_zone() -> str | None:
+    """The time zone of the session whose query runs here; None where it was never set, or outside of a task."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    return None if context is None else context.getLocalProperty(SESSION_ZONE)
 
 
 class Batch(Protocol):
@@ -95,6 +106,10 @@ class BatchScorer:
 
     def run(self, batch: Batch) -> pa.Array:
         """The predictions for a batch, in order: an Arrow array of `ddl`."""
+        zone = session_zone()
+        if zone not in (None, self.timezone):
+            # The session's zone was changed after the UDF was made, and Spark shows instants in the new one.
+            return replace(self, timezone=zone, result_type=self.result_type.in_zone(zone)).run(batch)
         rows = batch.rows
         if rows == 0:
             return self._enveloped(pa.array([], type=self.result_type.arrow), [], ScoreStats())
@@ -107,10 +122,11 @@ class BatchScorer:
                 values, times = score_rows(start, stop)
                 for step, taken in enumerate(times):
                     seconds[step] += taken
-                # It may be a view of the model's output, and a model may fill that very array again for its next rows.
-                return values if stop - start == rows else pa.concat_arrays([values, values.slice(0, 0)])
+                # It may be a view of the model's output, and a model may fill that very array again for its next rows,
+                # or for another column of the same query.
+                return pa.concat_arrays([values, values.slice(0, 0)])
 
-            values, failures = self._in_slices(score, rows, batch.nbytes if self.batch_bytes is not None else 0)
+            values, failures = self._in_slices(score, rows, self.slice_rows(batch))
         told = self.accumulator is not None or self.meter is not None or _log.isEnabledFor(logging.INFO)
         if not told and not self.envelope:
             return values
@@ -157,8 +173,15 @@ class BatchScorer:
         values = coerce_output(output, self.result_type, stop - start)
         return values, (has_bound - began, has_output - has_bound, time.perf_counter() - has_output)
 
-    def _in_slices(self, score: Callable[[int, int], pa.Array], rows: int, size: int) -> tuple[pa.Array, list[Failure]]:
-        step = self._rows_of_slice(rows, size)
+    def slice_rows(self, batch: Batch) -> int:
+        """How many rows of a batch the model gets in one call, at least 1."""
+        rows = batch.rows
+        size = batch.nbytes if self.batch_bytes is not None else 0
+        by_rows = rows if self.batch_rows is None else self.batch_rows
+        by_bytes = rows if self.batch_bytes is None or size == 0 else self.batch_bytes * rows // size
+        return max(1, min(rows, by_rows, by_bytes))
+
+    def _in_slices(self, score: Callable[[int, int], pa.Array], rows: int, step: int) -> tuple[pa.Array, list[Failure]]:
         if step >= rows and self.on_error == "fail":
             return score(0, rows), []
         parts: list[pa.Array] = []
@@ -172,11 +195,6 @@ class BatchScorer:
             parts.extend(arrays)
             failures.extend(failed)
         return (parts[0] if len(parts) == 1 else pa.concat_arrays(parts)), failures
-
-    def _rows_of_slice(self, rows: int, size: int) -> int:
-        by_rows = rows if self.batch_rows is None else self.batch_rows
-        by_bytes = rows if self.batch_bytes is None or size == 0 else self.batch_bytes * rows // size
-        return max(1, min(rows, by_rows, by_bytes))
 
     def _enveloped(self, values: pa.Array, failures: list[Failure], stats: ScoreStats) -> pa.Array:
         if not self.envelope:

@@ -65,6 +65,22 @@ def test_a_map_has_quarantine_and_stats(table: Any, save: Any) -> None:
     assert (stats.get.rows, stats.get.failed, stats.get.nulls) == (20, 1, 1)
 
 
+def test_wide_predictions_leave_slice_by_slice(spark: Any, save: Any) -> None:
+    """No more than a slice of them is held: a batch of 6 rows, of which each gives 1,000 numbers."""
+
+    def predict(frame: Any) -> Any:
+        return [np.full(1000, x) for x in frame["x"]]
+
+    saved = save(predict, {"x": "double"})
+    stats = StatsObservation()
+    table = spark.range(0, 6, 1, 1).select("id", F.col("id").cast("double").alias("x"))
+    scored = spark_models.score(
+        table, saved.uri, transport="map", result_type="array<double>", batch_rows=2, stats=stats
+    )
+    assert [(row.id, row.prediction) for row in scored.collect()] == [(at, [float(at)] * 1000) for at in range(6)]
+    assert (stats.get.rows, stats.get.batches, len(saved.calls())) == (6, 3, 3)
+
+
 def test_what_does_not_travel_as_arrow_is_refused_by_name(spark: Any, model: Any) -> None:
     from pyspark.ml.linalg import Vectors
 

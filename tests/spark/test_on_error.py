@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 import spark_models
 from spark_models.errors import InvalidArgumentError
-from spark_models.types.schema import ColSpec, TensorSpec
+from spark_models.types.schema import Array, ColSpec, DataType, TensorSpec
 
 ROWS = 64
 
@@ -281,6 +281,17 @@ def test_an_optional_column_with_nulls_is_not_to_blame(score: Any, spark: Any, s
 # --- arguments
 
 
+def test_quarantine_of_maps_of_which_some_are_empty(score: Any, table: Any, save: Any) -> None:
+    model = save(lambda frame: frame["x"].map(lambda x: {} if x % 2 == 0 else {"x": x}), {"x": "double"})
+    found = score(table, model, on_error="quarantine", result_type="map<string,double>").orderBy("id").head(2)
+    assert [row["prediction"] for row in found] == [{}, {"x": 1.0}]
+
+
+def test_parameters_that_the_model_does_not_take_fail_the_job(udf: Any, table: Any, save: Any, failure: Any) -> None:
+    predict = udf(save(refuses(), {"x": "double"}), "double", params={"a": 1}, on_error="null")
+    assert "params" in failure(table.select(predict("x")))
+
+
 def test_quarantine_is_for_score(udf: Any, save: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         udf(save(refuses(), {"x": "double"}), "double", on_error="quarantine")
@@ -338,6 +349,19 @@ def test_batch_bytes_bounds_it_by_size(udf: Any, table: Any, save: Any, sizes: A
     assert predictions(table.select(udf(model, "double", batch_bytes=160)("x"))) == expected()
     assert sum(read()) == ROWS
     assert 10 <= max(read()) <= 20
+
+
+def test_batch_bytes_counts_what_is_in_arrays(udf: Any, spark: Any, save: Any, sizes: Any) -> None:
+    predict, read = sizes
+
+    def lengths(frame: Any) -> Any:
+        predict(frame.assign(n=1)[["n"]])
+        return frame["x"].map(len)
+
+    model = save(lengths, {"x": ColSpec(Array(DataType.double), "x")})
+    wide = spark.range(0, 6, 1, 1).selectExpr("transform(sequence(1, 1000), i -> cast(i as double)) as x")
+    assert predictions(wide.select(udf(model, "long", batch_bytes=20_000)("x"))) == [1000] * 6
+    assert read() == [2, 2, 2]
 
 
 def test_wide_rows_are_sliced_to_one_at_least(udf: Any, spark: Any, save: Any, sizes: Any) -> None:

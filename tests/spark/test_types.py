@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyspark.errors import AnalysisException
 from pyspark.ml.linalg import Vectors
@@ -303,3 +304,91 @@ def test_an_input_may_be_a_struct(udf: Any, spark: Any, save: Any, beside: bool,
     table = spark.sql("select named_struct('n', 7L, 't', 'a') as r, 0.5D as x")
     arguments = list(inputs) if form == "name" else [col(name) for name in inputs]
     assert table.select(udf(model)(*arguments)).first()[0] == "{'n': 7, 't': 'a'}"
+
+
+# --- instants inside of other values, and the session's zone
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("array(at, null)", "[Timestamp('2024-07-01 08:00:00'), None]"),
+        ("array(array(at))", "[[Timestamp('2024-07-01 08:00:00')]]"),
+        ("named_struct('at', at)", "{'at': Timestamp('2024-07-01 08:00:00')}"),
+        ("map('a', at)", "{'a': Timestamp('2024-07-01 08:00:00')}"),
+        ("array(named_struct('at', at))", "[{'at': Timestamp('2024-07-01 08:00:00')}]"),
+    ],
+)
+def test_nested_instants_are_shown_in_the_sessions_zone(
+    udf: Any, spark: Any, save: Any, configured: Any, sql: str, shown: str
+) -> None:
+    def told(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            value = list(value)
+        if isinstance(value, list):
+            return [told(item) for item in value]
+        if isinstance(value, dict):
+            return {name: told(item) for name, item in value.items()}
+        return None if pd.isna(value) else pd.Timestamp(value)
+
+    model = save(lambda frame: [repr(told(cell)) for cell in frame.iloc[:, 0]])
+    with configured({"spark.sql.session.timeZone": "America/New_York"}):
+        table = spark.sql("select timestamp'2024-07-01 12:00:00Z' as at").selectExpr(f"{sql} as nested")
+        predict = udf(model, "string")
+        # Of a single struct the fields are the inputs.
+        arguments = ["nested"] if "struct" not in sql or sql.startswith("array") else [struct(col("nested"))]
+        assert table.select(predict(*arguments)).first()[0] == shown
+
+
+def test_the_zone_is_that_of_the_query(udf: Any, spark: Any, save: Any, configured: Any) -> None:
+    """The session's zone is set after the UDF was made: an instant comes back as it went, and is shown in the new."""
+    model = save(lambda frame: frame["at"], {"at": "datetime"})
+    hour = save(lambda frame: frame["at"].dt.hour, {"at": "datetime"})
+    with configured({"spark.sql.session.timeZone": "UTC"}):
+        same, hours = udf(model, "timestamp"), udf(hour, "int")
+        table = spark.sql("select timestamp'2024-07-01 12:00:00Z' as at")
+        with configured({"spark.sql.session.timeZone": "America/New_York"}):
+            found = table.select((same("at") == col("at")).alias("same"), hours("at").alias("hour")).first()
+    assert (found["same"], found["hour"]) == (True, 8)
+
+
+# --- tensors
+
+
+def test_a_column_of_another_kind_than_a_tensor_is_refused_before_a_row(
+    udf: Any, spark: Any, save: Any, failure: Any
+) -> None:
+    model = save(lambda data: data["x"], signature=ModelSignature(Schema([TensorSpec(np.dtype("int32"), (-1,), "x")])))
+    text = failure(spark.range(3).selectExpr("cast(id as double) as x").select(udf(model, "double")("x")))
+    assert "[COLUMN_TYPE] Column 'x' is double; tensor(int32) is expected" in text
+    assert model.calls() == []
+
+
+def test_a_number_beyond_a_tensor_is_its_rows_fault(udf: Any, spark: Any, save: Any, failure: Any) -> None:
+    signature = ModelSignature(Schema([TensorSpec(np.dtype("int32"), (-1,), "x")]))
+    model = save(lambda data: data["x"], signature=signature, split_invariant=True)
+    table = spark.createDataFrame([(1,), (3_000_000_000,), (None,), (4,)], "x long").coalesce(1)
+    assert "TENSOR_VALUE" in failure(table.where("x is not null").select(udf(model, "long")("x")))
+    scored = table.select(udf(model, "long", on_error="null")("x"))
+    assert [row[0] for row in scored.collect()] == [1, None, None, 4]
+
+
+def test_an_image_of_bytes(udf: Any, spark: Any, save: Any) -> None:
+    signature = ModelSignature(Schema([TensorSpec(np.dtype("uint8"), (-1, 2, 2), "image")]))
+    model = save(lambda data: data["image"].sum(axis=(1, 2), dtype="int64"), signature=signature)
+    table = spark.sql("select array(1, 2, 3, 255) as image")
+    assert table.select(udf(model, "long")("image")).first()[0] == 261
+
+
+# --- many columns
+
+
+def test_five_hundred_columns_in_another_order(udf: Any, spark: Any, save: Any) -> None:
+    names = [f"c{at}" for at in range(500)]
+    kinds = {name: "double" if at % 2 == 0 else "long" for at, name in enumerate(names)}
+    model = save(lambda frame: (frame.to_numpy("float64") * np.arange(500)).sum(axis=1), kinds)
+    table = spark.range(0, 5, 1, 1).selectExpr(
+        *[f"cast(id + {at} as {'double' if at % 2 == 0 else 'long'}) as {name}" for at, name in enumerate(names)][::-1]
+    )
+    expected = [sum((row + at) * at for at in range(500)) for row in range(5)]
+    assert [row[0] for row in table.select(udf(model, "double")()).collect()] == expected

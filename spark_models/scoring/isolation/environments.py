@@ -107,7 +107,7 @@ def recipe_of(package: Package, manager: str) -> Recipe:
     own = [line for line in lines if project_of(line) == _OWN]
     extras = next(iter(re.findall(r"^[\w.-]+\s*(\[[^\]]*\])", own[0])), "") if own != [] else ""
     others = tuple(_not_editable(line) for line in lines if line not in own)
-    located = any(re.match(r"[./~]", line) for line in others)
+    located = any(map(_names_files, others))
     return Recipe(
         manager=manager,
         python=minor_version(python if python is not None else sys.version),
@@ -117,6 +117,18 @@ def recipe_of(package: Package, manager: str) -> Recipe:
         folder=str(root),
         content_hash=package.content_hash() if located else "",
     )
+
+
+def _names_files(line: str) -> bool:
+    """Whether a requirement or an option names files, whose content its text does not tell.
+
+    >>> _names_files("wheels/own-1.0-py3-none-any.whl"), _names_files("-f wheels"), _names_files("numpy>=1")
+    (True, True, False)
+    """
+    said = line.split(" #", 1)[0]
+    remote = re.search(r"(?<!file)://", said) is not None
+    option = re.match(r"-[fe]|--find-links|--editable", said) is not None
+    return not remote and (option or re.match(r"[^;]*(/|\.whl\b|\.zip\b|\.tar\.)|[.~]|file:", said) is not None)
 
 
 def with_extra(extras: str, name: str) -> str:

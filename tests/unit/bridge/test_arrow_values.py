@@ -129,3 +129,21 @@ def test_texts_that_repeat_and_texts_that_do_not(texts: list[str | None]) -> Non
 def test_equal_texts_are_one_object() -> None:
     values = column_values(pa.array(["carrier", "origin"] * 200))
     assert len({id(value) for value in values}) == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (pa.array([[("a", 1)], [], None], pa.map_(pa.string(), pa.int64())), [{"a": 1}, {}, None]),
+        (pa.array([[[("a", 1)], []]], pa.list_(pa.map_(pa.string(), pa.int64()))), [[{"a": 1}, {}]]),
+        (pa.array([{"m": []}], pa.struct([("m", pa.map_(pa.string(), pa.int64()))])), [{"m": {}}]),
+        (
+            pa.array([[("a", [("b", 1)])]], pa.map_(pa.string(), pa.map_(pa.string(), pa.int64()))),
+            [{"a": {"b": 1}}],
+        ),
+        (pa.array([[]], pa.list_(pa.int64())), [[]]),
+    ],
+    ids=str,
+)
+def test_maps_are_dicts_wherever_they_are(column: pa.Array, expected: list[Any]) -> None:
+    assert column_values(column).tolist() == expected

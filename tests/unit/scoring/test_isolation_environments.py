@@ -111,8 +111,12 @@ def test_a_package_that_does_not_say(package: Callable[..., Package]) -> None:
         recipe_of(package(requirements=None, conda=None), "uv")
 
 
-def test_files_of_the_package_are_part_of_the_recipe(package: Callable[..., Package]) -> None:
-    saved = package(requirements="./wheels/a-1-py3-none-any.whl")
+@pytest.mark.parametrize(
+    "requirements",
+    ["./wheels/a-1-py3-none-any.whl", "wheels/a-1-py3-none-any.whl", "a-1-py3-none-any.whl", "-f wheels\na==1"],
+)
+def test_files_of_the_package_are_part_of_the_recipe(package: Callable[..., Package], requirements: str) -> None:
+    saved = package(requirements=requirements)
     assert recipe_of(saved, "uv").content_hash == saved.content_hash()
 
 

@@ -95,6 +95,29 @@ def arrow(*values: float | None) -> ArrowBatch:
     return ArrowBatch([pa.array(values, pa.float64())])
 
 
+class Reusing(spark_models.pyfunc.PythonModel):
+    """A model that gives its answers in one array, again and again."""
+
+    def load_context(self, context: Any) -> None:
+        self.answers = np.zeros(4)
+
+    def predict(self, context: Any, model_input: Any) -> Any:
+        answers = self.answers[: len(model_input)]
+        answers[:] = model_input["x"]
+        return answers
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_rows": 2}])
+def test_answers_outlive_a_model_that_fills_its_array_again(tmp_path: Path, options: dict[str, int]) -> None:
+    """As where one query calls the model for two columns: both are scored before either is sent."""
+    path = tmp_path / "reusing"
+    spark_models.pyfunc.save_model(str(path), python_model=Reusing(), signature=ModelSignature(SCHEMA))
+    made = scorer(PackageRef(open_package(path).content_hash(), str(path)), **options)
+    first, second = made.run(arrow(1, 2, 3, 4)), made.run(arrow(5, 6, 7, 8))
+    assert first.to_pylist() == [1, 2, 3, 4]
+    assert second.to_pylist() == [5, 6, 7, 8]
+
+
 # --- slices
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+LOG_LEVEL = "SPARK_MODELS_LOG"
+"""The environment variable of executors that names the level of their log, as INFO."""
+
 SESSION_ZONE = "spark.sql.session.timeZone"
 """The session's setting; a query brings it to its tasks."""
 
@@ -40,6 +45,18 @@ Times = tuple[float, float, float]
 
 ScoreRows = Callable[[int, int], tuple[pa.Array, Times]]
 """Gives the predictions for rows start to stop of a batch, and what they took."""
+
+
+@functools.cache
+def log_as_asked() -> None:
+    """Logs at the level that `LOG_LEVEL` names: a worker has no handler, and its standard error is the executor's log."""
+    level = os.environ.get(LOG_LEVEL, "")
+    if level == "":
+        return
+    logger = logging.getLogger("spark_models")
+    logger.setLevel(level.upper())
+    if not logger.hasHandlers():
+        logger.addHandler(logging.StreamHandler())
 
 
 def session_zone() -> str | None:
@@ -110,6 +127,7 @@ class BatchScorer:
         if zone not in (None, self.timezone):
             # The session's zone was changed after the UDF was made, and Spark shows instants in the new one.
             return replace(self, timezone=zone, result_type=self.result_type.in_zone(zone)).run(batch)
+        log_as_asked()
         rows = batch.rows
         if rows == 0:
             return self._enveloped(pa.array([], type=self.result_type.arrow), [], ScoreStats())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import threading
 import time
@@ -27,7 +28,7 @@ from spark_models.scoring.incoming import ArrowBatch, PandasBatch
 from spark_models.scoring.place import PackageRef
 from spark_models.scoring.plan import plan_for
 from spark_models.scoring.resident import MOST_MODELS, resident_model
-from spark_models.scoring.scorer import BatchScorer
+from spark_models.scoring.scorer import LOG_LEVEL, BatchScorer, log_as_asked
 from spark_models.scoring.stats import ScoreStats
 from spark_models.store import cache
 from spark_models.types.schema import ColSpec, Schema
@@ -216,6 +217,23 @@ def test_stats_are_logged_where_the_log_is_wanted(ref: Any, caplog: pytest.LogCa
     scorer(ref()).run(arrow(1, 2, 3))
     (record,) = [record for record in caplog.records if "batch" in record.getMessage()]
     assert record.getMessage().startswith("scored a batch: {'rows': 3, 'batches': 1, 'nulls': 0, 'failed': 0, ")
+
+
+def test_executors_log_at_the_level_of_their_environment(
+    ref: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("spark_models")
+    before = logger.level, list(logger.handlers), logger.propagate
+    monkeypatch.setenv(LOG_LEVEL, "info")
+    logger.propagate = False  # pytest's handler is not there in a worker
+    log_as_asked.cache_clear()
+    try:
+        scorer(ref()).run(arrow(1.0, 2.0))
+    finally:
+        logger.setLevel(before[0])
+        logger.handlers[:], logger.propagate = before[1:]
+        log_as_asked.cache_clear()
+    assert "scored a batch: {'rows': 2, 'batches': 1" in capfd.readouterr().err
 
 
 def test_the_envelope_has_the_errors_by_row_and_the_stats_once(ref: Any) -> None:

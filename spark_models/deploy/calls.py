@@ -19,9 +19,14 @@ T = TypeVar("T")
 HIDDEN = "***"
 
 _SECRET = re.compile(
-    r"(?i)token|secret|passw|credential|authorization|(api|account|access|shared)_?key|sas$|connection_?string"
+    r"(?i:token|secret|passw|passphrase|pwd|credential|authorization|connection_?string|sas$|(^|[_.-])pass$)"
+    r"|(?i:[_.-]keys?$|(api|account|access|shared|private|encryption|signing|master|storage)keys?$)"
+    r"|[a-z0-9]Keys?$"
 )
-"""Names of values that are never shown."""
+"""Names of values that are never shown: a few too many are hidden rather than one too few."""
+
+_NAMES_A_SECRET = re.compile(r"_file$|Ref$")
+"""Names of values that say where a secret is, and don't hold it."""
 
 
 def redacted(value: Any) -> Any:
@@ -46,7 +51,10 @@ def redacted(value: Any) -> Any:
 
 
 def _is_secret(key: Any, item: Any) -> bool:
-    return isinstance(item, (str, bytes)) and _SECRET.search(str(key)) is not None and not str(key).endswith("_file")
+    # A flag is none; a number may be a password.
+    if isinstance(item, bool):
+        return False
+    return _SECRET.search(str(key)) is not None and _NAMES_A_SECRET.search(str(key)) is None
 
 
 @dataclass(slots=True)

@@ -33,6 +33,8 @@ def needed(text: str) -> Any:
 def read_config(kind: type[T], given: Mapping[str, Any] | None, target: str) -> T:
     """A configuration of the class `kind`; text is read as the field's type, mappings and lists as JSON.
 
+    Of a key that is given twice, as `instance-type` and `instance_type`, the later one counts.
+
     Raises:
         InvalidConfigError: [INVALID_CONFIG] keys are unknown or missing, or values wrong; all of them are listed.
     """
@@ -64,7 +66,10 @@ def _typed(value: Any, hint: Any) -> Any:
         return None if value is None or value == "" else _typed(value, inner)
     kind = get_origin(hint) or hint
     if kind in (dict, tuple):
-        return _structured(value, kind)
+        structured = _structured(value, kind)
+        if get_args(hint) == (str, str):
+            _check_texts(structured)
+        return structured
     if kind is bool:
         return _boolean(value)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -100,6 +105,13 @@ def _structured(value: Any, kind: type) -> Any:
     if kind is tuple and isinstance(value, (list, tuple)):
         return tuple(str(item) for item in value)
     raise ValueError(f"must be {'an object' if kind is dict else 'a list'}")
+
+
+def _check_texts(given: Mapping[str, Any]) -> None:
+    """Names the keys alone: the values are variables of a server, and some of them secrets."""
+    others = [f"{name} is {type(item).__name__}" for name, item in given.items() if not isinstance(item, str)]
+    if others != []:
+        raise ValueError(f"must hold text alone, and {', '.join(others)}: put it in quotes")
 
 
 def config_help(kind: type) -> str:

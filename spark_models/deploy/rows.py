@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import math
 import urllib.error
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from datetime import date, datetime, timezone
 from typing import Any
+from urllib.parse import urlsplit
 
 from spark_models.errors import DeploymentFailedError
 
@@ -74,8 +76,16 @@ def predictions(body: bytes | str, resource: str) -> Any:
     return value
 
 
-def post(url: str, df: Any, resource: str, headers: Mapping[str, str] | None = None, timeout: float = 60) -> Any:
-    """The predictions of a server for a DataFrame.
+def post(
+    url: str,
+    df: Any,
+    resource: str,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 60,
+    *,
+    here: bool = False,
+) -> Any:
+    """The predictions of a server for a DataFrame. One that is `here`, on this host, is asked without a proxy.
 
     Raises:
         DeploymentFailedError: [DEPLOYMENT_FAILED] the server can't be reached, or answers with an error.
@@ -83,7 +93,7 @@ def post(url: str, df: Any, resource: str, headers: Mapping[str, str] | None = N
     sent = {"Content-Type": CONTENT_TYPE, **({} if headers is None else headers)}
     request = urllib.request.Request(url, split_json(df), sent)  # noqa: S310 - the URL is the user's own
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - as above
+        with _opener(url, here).open(request, timeout=timeout) as answer:
             return predictions(answer.read(), resource)
     except urllib.error.HTTPError as error:
         with error:
@@ -95,12 +105,26 @@ def post(url: str, df: Any, resource: str, headers: Mapping[str, str] | None = N
 
 
 def ready(url: str) -> bool:
-    """Whether the server at a URL, that of its /ping, answers with 200."""
+    """Whether the server of this host at a URL, that of its /ping, answers with 200."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the URL is the user's own
+        with _opener(url, here=True).open(url, timeout=5) as answer:
             return int(answer.status) == 200
     except OSError:
         return False
+
+
+def _opener(url: str, here: bool) -> urllib.request.OpenerDirector:
+    # http_proxy holds for every host that no_proxy does not name: a proxy would be sent rows and the token, and asks
+    # for a server of its own host.
+    direct = here or _is_loopback(urlsplit(url).hostname or "")
+    return urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if direct else []))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _said(body: bytes) -> tuple[str, ...]:

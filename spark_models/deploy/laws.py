@@ -23,8 +23,10 @@ from spark_models.errors import SparkModelsError
 
 @dataclass(frozen=True, slots=True)
 class TargetLaws:
-    """A target, and what it is given. `answer` reads predictions as a list; `predicts` is false where none can be had.
+    """A target, and what it is given. `predicts` is false where no predictions can be had.
 
+    `other` are keys that a configuration may have beside those of `config`: with them it is another deployment. What a
+    target's `get_deployment` gives under "config" says whether an update keeps them.
     `error` is what the target raises on purpose: ours, or MLflow's exception for a plugin that is written for it.
     """
 
@@ -36,6 +38,7 @@ class TargetLaws:
     config: Config = field(default_factory=dict)
     predicts: bool = True
     error: type[Exception] = SparkModelsError
+    other: Config = field(default_factory=dict)
 
     def hold(self) -> None:
         """Runs all laws, each on a name of its own; whatever was made is deleted.
@@ -44,7 +47,7 @@ class TargetLaws:
             AssertionError: a law does not hold; the text says which.
         """
         _law(target_help(self.target_uri).strip() != "", "target_help says something")
-        for law in (self._life, self._again, self._another, self._absent):
+        for law in (self._life, self._again, self._another, self._configured, self._kept, self._absent):
             name = f"laws-{uuid.uuid4().hex[:8]}"
             client = get_deploy_client(self.target_uri)
             try:
@@ -83,6 +86,20 @@ class TargetLaws:
         client.create_deployment(name, self.first, config=dict(self.config))
         self._refuses(lambda: client.create_deployment(name, self.second, config=dict(self.config)), name)
         self._predicts(client, name, 0)
+
+    def _configured(self, client: BaseDeploymentClient, name: str) -> None:
+        if self.other == {}:
+            return
+        client.create_deployment(name, self.first, config=dict(self.config))
+        others = {**self.config, **self.other}
+        self._refuses(lambda: client.create_deployment(name, self.first, config=others), name)
+
+    def _kept(self, client: BaseDeploymentClient, name: str) -> None:
+        client.create_deployment(name, self.first, config={**self.config, **self.other})
+        before = client.get_deployment(name).get("config")
+        client.update_deployment(name, self.second)
+        _law(client.get_deployment(name).get("config") == before, "an update keeps what it is not given")
+        self._predicts(client, name, 1)
 
     def _absent(self, client: BaseDeploymentClient, name: str) -> None:
         self._refuses(lambda: client.get_deployment(name), name)

@@ -86,10 +86,24 @@ def read_json(path: Path) -> Any:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds a lock on the file `path`, which is made, until the block ends; waits for whoever has it."""
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb+") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+    """Holds a lock on the file `path`, which is made, until the block ends; waits for whoever has it.
+
+    Whoever holds it may remove the file: who waited for that one takes the next.
+    """
+    while True:
+        with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb+") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            if not _is_at(path, stream.fileno()):
+                continue
+            yield
+            return
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def is_held(path: Path) -> bool:

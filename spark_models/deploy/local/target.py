@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from spark_models.errors import (
     DeploymentNotFoundError,
     InvalidArgumentError,
     NotSupportedError,
+    listed,
 )
 from spark_models.package.manifest import copy_verified
 from spark_models.package.reader import open_package
@@ -44,6 +45,9 @@ from spark_models.package.reader import open_package
 TOKEN_VARIABLE = "SPARK_MODELS_TOKEN"  # noqa: S105 - the name of a variable
 
 PACKAGES = "packages"
+
+OWN = "deployment"
+"""The file that says that a directory is a deployment's: a delete takes no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,24 @@ def target_help() -> str:
     return HELP + config_help(LocalConfig)
 
 
-def run_local(name: str, model_uri: str, flavor: str | None = None, config: Config | None = None) -> None:
+def run_local(
+    name: str,
+    model_uri: str,
+    flavor: str | None = None,
+    config: Config | None = None,
+    *,
+    show: Callable[[str], None] | None = None,
+) -> None:
     """Serves a model in the foreground until it is interrupted, with the configuration of a deployment."""
     _check_flavor(flavor)
     chosen = read_config(LocalConfig, config, "local")
-    port = ["-p", str(chosen.port or 5000)]
-    subprocess.run([sys.executable, "-m", "spark_models", "serve", *arguments(model_uri, chosen), *port], check=False)
+    command = [sys.executable, "-m", "spark_models", "serve", *arguments(model_uri, chosen)]
+    Calls(show).do(
+        "start",
+        {"command": [*command, "-p", str(chosen.port or 5000)]},
+        lambda: subprocess.run([*command, "-p", str(chosen.port or 5000)], check=False),
+        None,
+    )
 
 
 def arguments(package: str | Path, config: LocalConfig) -> list[str]:
@@ -163,7 +179,7 @@ class LocalClient(BaseDeploymentClient):
             DeploymentFailedError: [DEPLOYMENT_FAILED] the new server does not start: the old one goes on.
         """
         _check_flavor(flavor)
-        with self._locked(name, exists=True) as folder:
+        with self._locked(name, there=True) as folder:
             wanted = read_json(folder / WANTED)
             given = {**wanted["config"], **({} if config is None else config)}
             chosen = read_config(LocalConfig, given, "local")
@@ -178,42 +194,56 @@ class LocalClient(BaseDeploymentClient):
                     "The address of a deployment that serves can't change", "delete it and create it again"
                 )
             source = str(folder / wanted["package"]) if model_uri is None else model_uri
-            self._want(folder, source, chosen, model_uri or wanted["model_uri"])
             try:
+                self._want(folder, source, chosen, model_uri or wanted["model_uri"])
                 if serves:
                     _signal(folder, signal.SIGHUP)
                 if not serves or not self._wait(name, folder, chosen):
                     self._stop(name, folder)
                     self._begin(name, folder, chosen)
-            except DeploymentFailedError:
+            except BaseException as error:  # Ctrl-C too: the old server goes on, and needs its package to start again
                 if serves:
                     write_json(folder / WANTED, wanted)
                     _signal(folder, signal.SIGHUP)
+                    if isinstance(error, DeploymentFailedError):
+                        self._sweep(folder)
                 raise
-            finally:
-                self._sweep(folder)
+            self._sweep(folder)
             return self._described(name, folder)
 
     def delete_deployment(self, name: str) -> None:
-        """Ends the server, which answers first what it has, and removes all that was written."""
+        """Ends the server, which answers first what it has, and removes all that was written.
+
+        Raises:
+            InvalidArgumentError: [INVALID_ARGUMENT] there is a directory of the name that is not a deployment's.
+        """
         checked_name(name)
         folder = self.home / name
         if not folder.exists():
             return
+        _refuse_other(folder)
         if not self._calls.real:
             self._calls.do("end the server and remove", {"directory": str(folder)}, lambda: None, None)
             return
-        with self._locked(name):
+        with contextlib.suppress(DeploymentNotFoundError), self._locked(name, there=True, whole=False):
             self._stop(name, folder)
-            shutil.rmtree(folder)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.home / f".{name}.lock")
+            # What says whose it is goes last, so that a delete which is cut off can be repeated.
+            _mark(folder)
+            for path in folder.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name != OWN:
+                    path.unlink()
+            (folder / OWN).unlink()
+            folder.rmdir()
+            # While it is held: who waits for it takes the next.
+            (self.home / f".{name}.lock").unlink()
 
     def list_deployments(self) -> list[dict[str, Any]]:
         """All deployments by name."""
         if not self.home.is_dir():
             return []
-        names = sorted(path.name for path in self.home.iterdir() if path.is_dir() and not path.name.startswith("."))
+        names = sorted(path.name for path in self.home.iterdir() if not path.name.startswith(".") and _is_own(path))
         return [self._described(name, self.home / name) for name in names]
 
     def get_deployment(self, name: str) -> dict[str, Any]:
@@ -240,11 +270,11 @@ class LocalClient(BaseDeploymentClient):
         path = found["config"]["token_file"]
         token = os.environ.get(TOKEN_VARIABLE) if path is None else Path(path).read_text().strip()
         headers = {} if not token else {"Authorization": f"Bearer {token}"}
-        return post(f"{found['url']}/invocations", df, resource, headers, found["config"]["timeout"])
+        return post(f"{found['url']}/invocations", df, resource, headers, found["config"]["timeout"], here=True)
 
     def _folder(self, name: str) -> Path:
         folder = self.home / checked_name(name)
-        if read_json(folder / WANTED) is None and not folder.is_dir():
+        if not _is_own(folder):
             raise DeploymentNotFoundError(name, self.target_uri, tuple(self._names()))
         return folder
 
@@ -252,13 +282,34 @@ class LocalClient(BaseDeploymentClient):
         return [found["name"] for found in self.list_deployments()]
 
     @contextlib.contextmanager
-    def _locked(self, name: str, exists: bool = False) -> Iterator[Path]:
-        checked_name(name)
-        if exists and read_json(self._folder(name) / WANTED) is None:
-            raise DeploymentNotFoundError(name, self.target_uri)
+    def _locked(self, name: str, *, there: bool = False, whole: bool = True) -> Iterator[Path]:
+        """The directory of a deployment, held for one command; it is made unless it must be `there`.
+
+        Raises:
+            DeploymentNotFoundError: [DEPLOYMENT_NOT_FOUND] it must be there, and is not; where it must be `whole`, a
+                create that was cut off before it wrote what is wanted made none.
+        """
+        folder = self.home / checked_name(name)
+
+        def check() -> None:
+            if there and (not folder.exists() or (whole and read_json(self._folder(name) / WANTED) is None)):
+                raise DeploymentNotFoundError(name, self.target_uri, tuple(self._names()))
+
+        check()
         private_directory(self.home)
-        with locked(self.home / f".{name}.lock"):
-            yield private_directory(self.home / name)
+        lock = self.home / f".{name}.lock"
+        with locked(lock):
+            try:
+                check()  # again: a delete may have been before this command
+            except DeploymentNotFoundError:
+                if not folder.exists():
+                    lock.unlink()
+                raise
+            if folder.exists():
+                _refuse_other(folder, known=() if there else _WRITTEN)
+            private_directory(folder)
+            _mark(folder)
+            yield folder
 
     def _want(self, folder: Path, source: str, config: LocalConfig, model_uri: str | None = None) -> None:
         """Copies the package and writes what is wanted; a copy that was cut off is made again."""
@@ -399,6 +450,28 @@ class LocalClient(BaseDeploymentClient):
 
 def _stored(config: LocalConfig) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
+
+
+_WRITTEN = (PACKAGES, WANTED, STATUS, LOG, f"{LOG}.1", ALIVE, KEPT)
+
+
+def _mark(folder: Path) -> None:
+    os.close(os.open(folder / OWN, os.O_WRONLY | os.O_CREAT, 0o600))
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether a directory says that it is a deployment's."""
+    return (folder / OWN).is_file() or (folder / WANTED).is_file()
+
+
+def _refuse_other(folder: Path, known: Collection[str] = ()) -> None:
+    """Raises InvalidArgumentError where a directory that is no deployment's holds more than the `known` names."""
+    there = f"choose another name, or another directory for the state: local:/DIRECTORY, or {STATE_VARIABLE}"
+    if not folder.is_dir():
+        raise InvalidArgumentError(f"{folder} is no directory", there)
+    others = [] if _is_own(folder) else sorted({path.name for path in folder.iterdir()} - set(known))
+    if others != []:
+        raise InvalidArgumentError(f"The directory {folder} is no deployment's: it holds {listed(others)}", there)
 
 
 def _is_kept(folder: Path) -> bool:

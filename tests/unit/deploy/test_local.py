@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from click.testing import CliRunner
 
 import spark_models
 from spark_models.cli import cli
+from spark_models.deploy import state
 from spark_models.deploy.laws import TargetLaws
 from spark_models.deployments import BaseDeploymentClient, get_deploy_client
 from spark_models.errors import DeploymentFailedError, DeploymentNotFoundError, InvalidArgumentError, InvalidConfigError
@@ -59,7 +61,7 @@ def folders(tmp_path: Path) -> list[str]:
 
 def test_it_keeps_the_laws_of_every_target(client: BaseDeploymentClient, packages: list[str], tmp_path: Path) -> None:
     expected = [[[3.0], [4.0]], [[4.5], [6.0]]]
-    TargetLaws("local", packages[0], packages[1], rows=ROWS, expected=expected).hold()
+    TargetLaws("local", packages[0], packages[1], rows=ROWS, expected=expected, other={"queue": 8}).hold()
     assert folders(tmp_path) == []
 
 
@@ -129,12 +131,12 @@ def test_a_create_that_fails_can_be_repeated_or_deleted(
 def test_a_create_that_was_killed_at_any_file_can_be_repeated(
     client: BaseDeploymentClient, packages: list[str], tmp_path: Path
 ) -> None:
-    state = tmp_path / "state" / "churn"
-    stage = state / "packages" / f".{spark_models.package.reader.open_package(packages[0]).content_hash()}"
+    folder = tmp_path / "state" / "churn"
+    stage = folder / "packages" / f".{spark_models.package.reader.open_package(packages[0]).content_hash()}"
     stage.mkdir(parents=True)
     (stage / "MLmodel").write_text("half")
     assert client.create_deployment("churn", packages[0])["status"] == "running"
-    assert [path.name for path in (state / "packages").iterdir()] == [stage.name[1:]]
+    assert [path.name for path in (folder / "packages").iterdir()] == [stage.name[1:]]
 
 
 def test_it_outlives_the_process_that_created_it(client: BaseDeploymentClient, packages: list[str]) -> None:
@@ -216,3 +218,98 @@ def test_a_dry_run_starts_nothing(client: BaseDeploymentClient, packages: list[s
     assert shown.exit_code == 0, shown.output
     assert [line.split()[1] for line in shown.stderr.splitlines()] == ["copy", "start"]
     assert not (tmp_path / "state").exists()
+
+
+def test_a_directory_that_is_no_deployments_is_left_alone(
+    client: BaseDeploymentClient, packages: list[str], tmp_path: Path
+) -> None:
+    own = tmp_path / "state" / "thesis"
+    (own / "packages").mkdir(parents=True)
+    (tmp_path / "state").chmod(0o700)
+    (own / "chapter.txt").write_text("mine")
+    for act in (lambda: client.delete_deployment("thesis"), lambda: client.create_deployment("thesis", packages[0])):
+        with pytest.raises(InvalidArgumentError, match=r"(?s)thesis is no deployment's: it holds .*'chapter.txt'"):
+            act()
+    assert client.list_deployments() == []
+    (own / "chapter.txt").unlink()
+    with pytest.raises(InvalidArgumentError, match=r"it holds \['packages'\]"):
+        client.delete_deployment("thesis")
+    assert (own / "packages").is_dir()
+
+
+def test_a_delete_that_was_cut_off_can_be_repeated(
+    client: BaseDeploymentClient, packages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.create_deployment("churn", packages[0])
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda path: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            client.delete_deployment("churn")
+    (tmp_path / "state" / "churn" / "wanted.json").unlink(missing_ok=True)
+    client.delete_deployment("churn")
+    assert folders(tmp_path) == []
+
+
+def test_an_update_that_is_interrupted_leaves_the_old_server_its_package(
+    client: BaseDeploymentClient, packages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.create_deployment("churn", packages[0])
+    (old,) = (tmp_path / "state" / "churn" / "packages").iterdir()
+
+    def interrupted(*_: Any) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spark_models.deploy.local.target.LocalClient._wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.update_deployment("churn", packages[1])
+    assert (old / "MLmodel").is_file()
+    assert client.get_deployment("churn")["model_uri"] == packages[0]
+    until = time.monotonic() + 30
+    while client.get_deployment("churn")["status"] != "running":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert client.predict("churn", ROWS).to_numpy().tolist() == [[3.0], [4.0]]
+
+
+def test_an_update_that_waits_for_a_delete_finds_nothing(
+    client: BaseDeploymentClient, packages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.create_deployment("churn", packages[0])
+    real = state.locked
+    first = True
+
+    @contextlib.contextmanager
+    def after_a_delete(path: Path) -> Iterator[None]:
+        nonlocal first
+        if first:
+            first = False
+            get_deploy_client("local").delete_deployment("churn")
+        with real(path):
+            yield
+
+    monkeypatch.setattr("spark_models.deploy.local.target.locked", after_a_delete)
+    with pytest.raises(DeploymentNotFoundError):
+        client.update_deployment("churn", packages[1])
+    assert folders(tmp_path) == []
+
+
+def test_who_waits_for_a_lock_whose_file_is_removed_takes_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    taken, release = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with state.locked(path):
+            taken.set()
+            release.wait(30)
+
+    with state.locked(path):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.2)
+        path.unlink()
+    assert taken.wait(30)
+    # Whoever comes now must find it held, by the file that is there.
+    assert state.is_held(path)
+    release.set()
+    waiting.join()

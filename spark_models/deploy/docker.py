@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from spark_models import __version__
 from spark_models.deploy.calls import Calls
 from spark_models.deploy.client import BaseDeploymentClient, Config
 from spark_models.deploy.config import config_help, option, read_config
-from spark_models.deploy.engines import build, engine_of, inspected
+from spark_models.deploy.engines import build, containers_of, engine_of, engines_of, inspected
 from spark_models.deploy.image import PORT, write_context
 from spark_models.deploy.rows import post, ready
 from spark_models.deploy.state import checked_name
@@ -64,23 +67,65 @@ def target_help() -> str:
     return HELP + config_help(DockerConfig)
 
 
-def run_local(name: str, model_uri: str, flavor: str | None = None, config: Config | None = None) -> None:
+def run_local(
+    name: str,
+    model_uri: str,
+    flavor: str | None = None,
+    config: Config | None = None,
+    *,
+    show: Callable[[str], None] | None = None,
+) -> None:
     """Builds the image and runs it in the foreground until it ends."""
     client = DockerClient("docker")
+    calls = Calls(show)
+    if show is not None:
+        client.dry_run(show)
     chosen = client.checked(name, flavor, config)
     image = client.built(name, model_uri, chosen)
-    engine = engine_of(Calls(), chosen=chosen.engine)
+    engine = engine_of(calls, chosen=chosen.engine)
     command = [engine, "run", "--rm", "-p", f"{chosen.host}:{chosen.port}:{PORT}", image, *_arguments(chosen)]
-    Calls().run(command, resource=f"image {image}", stream=True)
+    calls.run(command, resource=f"image {image}", stream=True)
 
 
-def run_image(name: str, model_uri: str, flavor: str | None = None, config: Config | None = None) -> None:
+def run_image(
+    name: str,
+    model_uri: str,
+    flavor: str | None = None,
+    config: Config | None = None,
+    *,
+    show: Callable[[str], None] | None = None,
+) -> None:
     """`run_local` for the configuration of another target, whose own keys have no meaning here."""
-    run_local(name, model_uri, flavor, {key: value for key, value in (config or {}).items() if key in KEYS})
+    run_local(name, model_uri, flavor, {key: value for key, value in (config or {}).items() if key in KEYS}, show=show)
 
 
 def _arguments(config: DockerConfig) -> list[str]:
     return ["--workers", str(config.workers)]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a deployment is: its engine, and the names of its containers, of which one may stand by."""
+
+    engine: str
+    name: str
+    names: tuple[str, ...]
+
+    @property
+    def aside(self) -> str:
+        """The name of a container that stands by until the new one answers."""
+        return f"{container_name(self.name)}-old"
+
+    @property
+    def container(self) -> str:
+        """The container that is the deployment: the one that stands by where an update was killed before the next."""
+        return container_name(self.name) if container_name(self.name) in self.names else self.aside
+
+    def runs(self, calls: Calls) -> bool:
+        """Whether the container of the deployment's name runs."""
+        if self.container == self.aside:
+            return False
+        return bool(inspected(calls, self.engine, self.container)["State"]["Running"])
 
 
 class DockerClient(BaseDeploymentClient):
@@ -114,8 +159,7 @@ class DockerClient(BaseDeploymentClient):
             DeploymentFailedError: [DEPLOYMENT_FAILED] the engine failed.
         """
         engine = engine_of(self._calls, chosen=config.engine)
-        digest = open_package(model_uri).content_hash()
-        image = f"spark-models/{name.lower()}:{digest[:12]}"
+        image = f"spark-models/{name.lower()}:{_tag(name, model_uri, config)}"
         if self._calls.run([engine, "image", "ls", "-q", image], resource=f"image {image}").strip() != "":
             return image
         with tempfile.TemporaryDirectory(prefix="spark-models-image-") as folder:
@@ -128,7 +172,7 @@ class DockerClient(BaseDeploymentClient):
     def create_deployment(
         self, name: str, model_uri: str, flavor: str | None = None, config: Config | None = None
     ) -> dict[str, Any]:
-        """The new deployment, which answers at its "url".
+        """The new deployment, which answers at its "url". One that a create has left on its way is waited for.
 
         Raises:
             DeploymentExistsError: [DEPLOYMENT_EXISTS] there is one of the name, of another package or configuration.
@@ -137,12 +181,20 @@ class DockerClient(BaseDeploymentClient):
         chosen = self.checked(name, flavor, config)
         about = _about(str(model_uri), open_package(model_uri).content_hash(), chosen)
         engine = engine_of(self._calls, chosen=chosen.engine)
-        found = inspected(self._calls, engine, container_name(name))
-        if found is not None and _labels(found).get(ABOUT) != json.dumps(about):
+        place = self._place(name, [engine])
+        if place is None:
+            # One that does not answer is no reason to do without another.
+            others = [other for other in engines_of(self._calls) if other != engine]
+            with contextlib.suppress(DeploymentFailedError):
+                place = self._place(name, others)
+        if place is not None and self._told(place) != about:
             raise DeploymentExistsError(name, self.target_uri)
-        if found is None or not found["State"]["Running"]:
+        if place is not None and place.runs(self._calls):
+            self._wait(place.engine, place.container, chosen)
+            self._forget_aside(place)
+        else:
             image = self.built(name, model_uri, chosen)
-            self._replace(name, engine, image, about, chosen)
+            self._replace(Place(engine, name, ()) if place is None else place, image, about, chosen)
         return self._described(name, about, "running")
 
     def update_deployment(
@@ -152,50 +204,75 @@ class DockerClient(BaseDeploymentClient):
 
         Raises:
             DeploymentNotFoundError: [DEPLOYMENT_NOT_FOUND] there is none.
+            InvalidArgumentError: [INVALID_ARGUMENT] it is another engine's.
             DeploymentFailedError: [DEPLOYMENT_FAILED] the new container does not answer: the old one runs again.
         """
-        old = self._about(name)
+        place = self._found(name, assumed=True)
+        old = self._told(place)
         chosen = self.checked(name, flavor, {**old["config"], **({} if config is None else config)})
-        uri = old["model_uri"] if model_uri is None else model_uri
-        engine = engine_of(self._calls, chosen=chosen.engine)
-        image = self.built(name, uri, chosen)
-        about = _about(str(uri), open_package(uri).content_hash(), chosen)
-        self._replace(name, engine, image, about, chosen)
+        if chosen.engine not in (None, place.engine):
+            raise InvalidArgumentError(
+                f"The deployment {name!r} is {place.engine}'s, and the engine can't change", "delete it first"
+            )
+        if model_uri is None and not self._calls.real:
+            about, image = _about(old["model_uri"], old["content_hash"], chosen), f"spark-models/{name.lower()}:HASH"
+        else:
+            uri = old["model_uri"] if model_uri is None else model_uri
+            image = self.built(name, uri, replace(chosen, engine=place.engine))
+            about = _about(str(uri), open_package(uri).content_hash(), chosen)
+        self._replace(place, image, about, chosen)
         return self._described(name, about, "running")
 
     def delete_deployment(self, name: str) -> None:
-        """Removes the containers and images that have the deployment's label."""
+        """Removes the containers and images that have the deployment's label, of every engine on this host.
+
+        Raises:
+            DeploymentFailedError: [DEPLOYMENT_FAILED] an engine failed, and no other has the deployment.
+        """
         checked_name(name)
-        engine = engine_of(self._calls)
-        mark = f"label={LABEL}={name}"
-        containers = self._calls.run(
-            [engine, "ps", "-aq", "--filter", mark], resource=f"deployment {name}", instead="CONTAINER"
-        ).split()
+        mark, resource = f"{LABEL}={name}", f"container {container_name(name)}"
+        found, failed = False, None
+        for engine in engines_of(self._calls):
+            try:
+                containers = containers_of(self._calls, engine, mark, resource, instead=container_name(name))
+            except DeploymentFailedError as error:
+                failed = error
+                continue
+            found = self._delete(engine, name, containers) or found
+        if failed is not None and not found:
+            raise failed
+
+    def _delete(self, engine: str, name: str, containers: list[str]) -> bool:
+        """Removes what an engine has of a deployment, if anything."""
+        resource = f"container {container_name(name)}"
         if containers != []:
-            self._calls.run([engine, "stop", *containers], resource=f"container {container_name(name)}", check=False)
-            self._calls.run([engine, "rm", "-f", *containers], resource=f"container {container_name(name)}")
+            self._calls.run([engine, "stop", *containers], resource=resource, check=False)
+            self._calls.run([engine, "rm", "-f", *containers], resource=resource)
         images = self._calls.run(
-            [engine, "images", "-q", "--filter", mark], resource=f"deployment {name}", instead="IMAGE"
+            [engine, "images", "-q", "--filter", f"label={LABEL}={name}"], resource=f"images of {name}", instead="IMAGE"
         ).split()
         if images != []:
             self._calls.run([engine, "rmi", "-f", *dict.fromkeys(images)], resource=f"images of {name}")
+        return containers != [] or images != []
 
     def list_deployments(self) -> list[dict[str, Any]]:
         """All deployments by name."""
         form = f'{{{{.Label "{LABEL}"}}}}'
-        engine = engine_of(self._calls)
-        text = self._calls.run(
-            [engine, "ps", "-a", "--filter", f"label={LABEL}", "--format", form], resource="deployments"
-        )
-        return [self.get_deployment(name) for name in sorted(set(text.split()))]
+        names: set[str] = set()
+        for engine in engines_of(self._calls):
+            command = [engine, "ps", "-a", "--filter", f"label={LABEL}", "--format", form]
+            names |= set(self._calls.run(command, resource=f"deployments of {engine}").split())
+        return [self.get_deployment(name) for name in sorted(names)]
 
     def get_deployment(self, name: str) -> dict[str, Any]:
         """A deployment.
 
         Raises:
             DeploymentNotFoundError: [DEPLOYMENT_NOT_FOUND] there is none.
+            DeploymentFailedError: [DEPLOYMENT_FAILED] an engine does not answer, so that it is not known.
         """
-        found = self._inspected(name)
+        place = self._found(name)
+        found = inspected(self._calls, place.engine, place.container)
         return self._described(name, json.loads(_labels(found)[ABOUT]), found["State"]["Status"])
 
     def predict(self, deployment_name: str, df: Any) -> Any:
@@ -206,46 +283,91 @@ class DockerClient(BaseDeploymentClient):
             DeploymentFailedError: [DEPLOYMENT_FAILED] it does not answer, or with an error.
         """
         found = self.get_deployment(deployment_name)
-        return post(f"{found['url']}/invocations", df, f"container {container_name(deployment_name)}")
+        resource = f"container {container_name(deployment_name)}"
+        return post(f"{found['url']}/invocations", df, resource, here=True)
 
-    def _inspected(self, name: str) -> dict[str, Any]:
-        found = inspected(self._calls, engine_of(self._calls), container_name(checked_name(name)))
-        if found is None:
+    def _place(self, name: str, engines: Sequence[str], *, assumed: bool = False) -> Place | None:
+        """Where a deployment is; None where no engine has it. In a dry run nowhere, unless that is `assumed`."""
+        resource, failed = f"container {container_name(name)}", None
+        for engine in engines:
+            try:
+                names = containers_of(
+                    self._calls, engine, f"{LABEL}={name}", resource, container_name(name) if assumed else ""
+                )
+            except DeploymentFailedError as error:
+                failed = error
+                continue
+            if names != []:
+                return Place(engine, name, tuple(names))
+        if failed is not None:
+            raise failed
+        return None
+
+    def _found(self, name: str, *, assumed: bool = False) -> Place:
+        place = self._place(checked_name(name), engines_of(self._calls), assumed=assumed)
+        if place is None:
             raise DeploymentNotFoundError(name, self.target_uri)
-        return found
+        return place
 
-    def _about(self, name: str) -> dict[str, Any]:
-        about: dict[str, Any] = json.loads(_labels(self._inspected(name))[ABOUT])
+    def _told(self, place: Place) -> dict[str, Any]:
+        """What the deployment was made of, by the container's label."""
+        if not self._calls.real:
+            return {"model_uri": "MODEL", "content_hash": "HASH", "config": {}}
+        labels = _labels(inspected(self._calls, place.engine, place.container))
+        about: dict[str, Any] = json.loads(labels[ABOUT])
         return about
 
-    def _replace(self, name: str, engine: str, image: str, about: Mapping[str, Any], config: DockerConfig) -> None:
+    def _replace(self, place: Place, image: str, about: Mapping[str, Any], config: DockerConfig) -> None:
         """Runs a container under the deployment's name; the one that has it stands by until the new one answers."""
-        container = container_name(name)
-        aside = f"{container}-old"
-        resource = f"container {container}"
-        self._calls.run([engine, "rm", "-f", aside], resource=resource, check=False)
-        had = inspected(self._calls, engine, container) is not None
-        if had:
-            self._calls.run([engine, "stop", container], resource=resource)
-            self._calls.run([engine, "rename", container, aside], resource=resource)
+        engine, container, resource = (
+            place.engine,
+            container_name(place.name),
+            f"container {container_name(place.name)}",
+        )
+        had = place.names != ()
+        if place.aside in place.names:
+            self._recover(place)
         try:
-            self._calls.run(_run(engine, container, image, name, about, config), resource=resource)
-            self._wait(engine, container, config)
-        except DeploymentFailedError:
             if had:
-                self._calls.run([engine, "rm", "-f", container], resource=resource, check=False)
-                self._calls.run([engine, "rename", aside, container], resource=resource)
-                self._calls.run([engine, "start", container], resource=resource)
+                self._calls.run([engine, "stop", container], resource=resource)
+                self._calls.run([engine, "rename", container, place.aside], resource=resource)
+            self._calls.run(_run(engine, container, image, place.name, about, config), resource=resource)
+            self._wait(engine, container, config)
+        except BaseException:  # Ctrl-C too: what served before serves again
+            if had:
+                self._back(engine, place.name)
             raise
         if had:
-            self._calls.run([engine, "rm", "-f", aside], resource=resource)
+            self._calls.run([engine, "rm", "-f", place.aside], resource=resource)
+
+    def _recover(self, place: Place) -> None:
+        """Puts in order what a killed update has left: the new container where it answers, else the old one."""
+        if place.container != place.aside and place.runs(self._calls):
+            host, port = (self._told(place)["config"][key] for key in ("host", "port"))
+            if ready(f"http://{_reached(host)}:{port}/ping"):
+                self._forget_aside(place)
+                return
+        self._back(place.engine, place.name)
+
+    def _back(self, engine: str, name: str) -> None:
+        """Gives its name back to the container that stands by, if one does, and starts what has the name."""
+        container, resource = container_name(name), f"container {container_name(name)}"
+        there = containers_of(self._calls, engine, f"{LABEL}={name}", resource)
+        if f"{container}-old" in there:
+            if container in there:
+                self._calls.run([engine, "rm", "-f", container], resource=resource, check=False)
+            self._calls.run([engine, "rename", f"{container}-old", container], resource=resource)
+        self._calls.run([engine, "start", container], resource=resource)
+
+    def _forget_aside(self, place: Place) -> None:
+        if place.aside in place.names:
+            self._calls.run([place.engine, "rm", "-f", place.aside], resource=f"container {place.aside}")
 
     def _wait(self, engine: str, container: str, config: DockerConfig) -> None:
         url = f"http://{_reached(config.host)}:{config.port}/ping"
         until = time.monotonic() + config.start_timeout
         while self._calls.real and not ready(url):
-            found = inspected(self._calls, engine, container)
-            if found is None or not found["State"]["Running"] or time.monotonic() > until:
+            if not inspected(self._calls, engine, container)["State"]["Running"] or time.monotonic() > until:
                 said = self._calls.run([engine, "logs", "--tail", "10", container], resource=container, check=False)
                 lines = tuple(said.splitlines())
                 raise DeploymentFailedError(
@@ -286,6 +408,13 @@ def container_name(name: str) -> str:
     'spark-models-churn'
     """
     return f"spark-models-{name}"
+
+
+def _tag(name: str, model_uri: str, config: DockerConfig) -> str:
+    """The tag of an image: it follows from all that goes into it."""
+    digest = open_package(model_uri).content_hash()
+    facts = [name, digest, config.base_image, config.wheelhouse, __version__]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
 def _about(model_uri: str, content_hash: str, config: DockerConfig) -> dict[str, Any]:

@@ -30,6 +30,16 @@ def engine_of(calls: Calls, *, runs: bool = True, chosen: str | None = None) -> 
     return found
 
 
+def engines_of(calls: Calls) -> list[str]:
+    """The names of all engines on this host that run containers; in a dry run docker where there is none.
+
+    Raises:
+        ImageNotBuiltError: [IMAGE_NOT_BUILT] there is none.
+    """
+    first = engine_of(calls)
+    return [first, *(name for name in RUNNERS if name != first and shutil.which(name) is not None)]
+
+
 def build(calls: Calls, engine: str, folder: Path, image: str, labels: dict[str, str]) -> None:
     """Builds an image from a context.
 
@@ -40,11 +50,25 @@ def build(calls: Calls, engine: str, folder: Path, image: str, labels: dict[str,
     calls.run([engine, "build", "-t", image, *marks, folder], resource=f"image {image}")
 
 
-def inspected(calls: Calls, engine: str, container: str) -> dict[str, Any] | None:
-    """What an engine says of a container; None where there is none."""
-    text = calls.run([engine, "container", "inspect", container], resource=f"container {container}", check=False)
+def containers_of(calls: Calls, engine: str, mark: str, resource: str, instead: str = "") -> list[str]:
+    """The names of an engine's containers that have a label, running or not.
+
+    Raises:
+        DeploymentFailedError: [DEPLOYMENT_FAILED] the engine does not answer: it is not known what there is.
+    """
+    command = [engine, "ps", "-a", "--filter", f"label={mark}", "--format", "{{.Names}}"]
+    return calls.run(command, resource=resource, instead=instead).split()
+
+
+def inspected(calls: Calls, engine: str, container: str) -> dict[str, Any]:
+    """What an engine says of a container that is there.
+
+    Raises:
+        DeploymentFailedError: [DEPLOYMENT_FAILED] the engine failed, or it is not there.
+    """
+    text = calls.run([engine, "container", "inspect", container], resource=f"container {container}")
     try:
-        found = json.loads(text) if text.strip() != "" else []
-    except ValueError as error:
-        raise DeploymentFailedError("inspect", f"container {container}", "the answer is no JSON") from error
-    return found[0] if found != [] else None
+        found: dict[str, Any] = json.loads(text)[0]
+    except (ValueError, IndexError) as error:
+        raise DeploymentFailedError("inspect", f"container {container}", "the answer is no JSON of it") from error
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ import pytest
 
 from spark_models.deploy.laws import TargetLaws
 from spark_models.deployments import get_deploy_client
-from spark_models.errors import DeploymentFailedError, ImageNotBuiltError
+from spark_models.errors import (
+    DeploymentExistsError,
+    DeploymentFailedError,
+    DeploymentNotFoundError,
+    ImageNotBuiltError,
+    InvalidArgumentError,
+)
 
 ENGINE = '''\
 #!{python} -S
@@ -47,7 +54,8 @@ elif words[:2] == ["container", "inspect"]:
 elif words[0] == "run":
     containers[option("--name")[0]] = {{"labels": labels(), "running": True}}
 elif words[0] in ("stop", "start"):
-    containers[words[1]]["running"] = words[0] == "start"
+    for name in words[1:]:
+        containers[name]["running"] = words[0] == "start"
 elif words[0] == "rename":
     containers[words[2]] = containers.pop(words[1])
 elif words[0] == "rm":
@@ -56,10 +64,10 @@ elif words[0] == "rm":
 elif words[0] == "rmi":
     for name in words[2:]:
         images.pop(name, None)
-elif words[0] == "ps" and "--format" in words:
-    print("\\n".join(containers[name]["labels"]["spark-models.deployment"] for name in matching(containers)))
-elif words[0] == "ps":
+elif words[0] == "ps" and option("--format") == ["{{{{.Names}}}}"]:
     print("\\n".join(matching(containers)))
+elif words[0] == "ps":
+    print("\\n".join(containers[name]["labels"]["spark-models.deployment"] for name in matching(containers)))
 elif words[0] == "images":
     print("\\n".join(matching(images)))
 json.dump(state, open(path, "w"))
@@ -87,7 +95,7 @@ def calls(engine: Path) -> list[list[str]]:
 
 
 def test_it_keeps_the_laws_of_every_target(engine: Path, packages: list[str]) -> None:
-    TargetLaws("docker", *packages, predicts=False).hold()
+    TargetLaws("docker", *packages, predicts=False, other={"memory": "1g", "base_image": "own"}).hold()
     assert state(engine) == {"containers": {}, "images": {}}
 
 
@@ -108,6 +116,105 @@ def test_a_container_that_does_not_answer_gives_way_to_the_old_one(engine: Path,
     found = client.get_deployment("churn")
     assert (found["status"], found["model_uri"]) == ("running", packages[0])
     assert list(state(engine)["containers"]) == ["spark-models-churn"]
+
+
+def interrupted(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_update_that_is_interrupted_gives_way_to_the_old_one(
+    engine: Path, packages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = get_deploy_client("docker")
+    client.create_deployment("churn", packages[0])
+    with monkeypatch.context() as patch:
+        patch.setattr("spark_models.deploy.docker.DockerClient._wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.update_deployment("churn", packages[1])
+    found = client.get_deployment("churn")
+    assert (found["status"], found["model_uri"]) == ("running", packages[0])
+    assert list(state(engine)["containers"]) == ["spark-models-churn"]
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["before the new one", "before it answers"])
+def test_what_a_killed_update_leaves_is_put_in_order(engine: Path, packages: list[str], started: bool) -> None:
+    client = get_deploy_client("docker")
+    client.create_deployment("churn", packages[0])
+    found = state(engine)
+    old = found["containers"].pop("spark-models-churn")
+    found["containers"]["spark-models-churn-old"] = {**old, "running": False}
+    if started:
+        about = {**json.loads(old["labels"]["spark-models.about"]), "model_uri": packages[1]}
+        labels = {**old["labels"], "spark-models.about": json.dumps(about)}
+        found["containers"]["spark-models-churn"] = {"labels": labels, "running": True}
+    (engine / "state.json").write_text(json.dumps(found))
+    assert client.get_deployment("churn")["model_uri"] == packages[1 if started else 0]
+    # The only one that is known to be good outlives a further update that fails.
+    (engine / "mute").touch()
+    with pytest.raises(DeploymentFailedError):
+        client.update_deployment("churn", packages[1], config={"start_timeout": "0.1"})
+    found = client.get_deployment("churn")
+    assert (found["status"], found["model_uri"]) == ("running", packages[0])
+    (engine / "mute").unlink()
+    assert client.update_deployment("churn", packages[1])["model_uri"] == packages[1]
+    assert list(state(engine)["containers"]) == ["spark-models-churn"]
+
+
+def test_a_create_that_is_repeated_waits_until_it_answers(engine: Path, packages: list[str]) -> None:
+    client = get_deploy_client("docker")
+    (engine / "mute").touch()
+    for _ in range(2):
+        with pytest.raises(DeploymentFailedError, match="it does not answer"):
+            client.create_deployment("churn", packages[0], config={"start_timeout": "0.1"})
+    (engine / "mute").unlink()
+    assert client.create_deployment("churn", packages[0], config={"start_timeout": "0.1"})["status"] == "running"
+    assert [words[0] for words in calls(engine)].count("run") == 1
+
+
+@pytest.fixture
+def podman(engine: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of a second engine, beside docker."""
+    home = engine.parent / "podman"
+    home.mkdir()
+    shutil.copy(engine / "docker", home / "podman")
+    monkeypatch.setenv("PATH", f"{engine}:{home}")
+    return home
+
+
+def test_a_deployment_is_looked_after_by_the_engine_that_made_it(
+    engine: Path, podman: Path, packages: list[str]
+) -> None:
+    client = get_deploy_client("docker")
+    client.create_deployment("churn", packages[0], config={"engine": "podman"})
+    assert client.get_deployment("churn")["status"] == "running"
+    assert [found["name"] for found in client.list_deployments()] == ["churn"]
+    with pytest.raises(DeploymentExistsError):
+        client.create_deployment("churn", packages[0])
+    with pytest.raises(InvalidArgumentError, match="is podman's, and the engine can't change"):
+        client.update_deployment("churn", config={"engine": "docker"})
+    client.update_deployment("churn", packages[1])
+    assert "run" not in {words[0] for words in calls(engine)}
+    client.delete_deployment("churn")
+    assert state(podman) == {"containers": {}, "images": {}}
+
+
+def test_an_engine_that_does_not_answer_is_not_taken_for_an_empty_one(engine: Path, packages: list[str]) -> None:
+    client = get_deploy_client("docker")
+    client.create_deployment("churn", packages[0])
+    (engine / "fails").write_text("ps")
+    for act in (client.get_deployment, client.update_deployment, client.delete_deployment):
+        with pytest.raises(DeploymentFailedError, match="out of order"):
+            act("churn")
+    (engine / "fails").unlink()
+    with pytest.raises(DeploymentNotFoundError):
+        client.get_deployment("spam")
+
+
+def test_another_base_image_makes_another_image(engine: Path, packages: list[str]) -> None:
+    client = get_deploy_client("docker")
+    client.create_deployment("churn", packages[0])
+    client.update_deployment("churn", config={"base_image": "python:3.11"})
+    assert len(state(engine)["images"]) == 2
 
 
 @pytest.mark.parametrize("step", ["build", "run"])
@@ -136,3 +243,12 @@ def test_a_dry_run_shows_the_commands(tmp_path: Path, monkeypatch: pytest.Monkey
     client.dry_run(shown.append)
     client.create_deployment("churn", packages[0])
     assert [line.split()[1] for line in shown if line.split()[1] in ("build", "run")] == ["build", "run"]
+    for act, wanted in (
+        (lambda: client.update_deployment("churn", packages[1]), ["build", "stop", "rename", "run", "rm"]),
+        (lambda: client.update_deployment("churn", config={"memory": "1g"}), ["stop", "rename", "run", "rm"]),
+        (lambda: client.delete_deployment("churn"), ["stop", "rm", "rmi"]),
+    ):
+        shown.clear()
+        act()
+        writes = [line.split()[1] for line in shown]
+        assert [word for word in writes if word in ("build", "stop", "rename", "run", "rm", "rmi")] == wanted

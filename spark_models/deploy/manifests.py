@@ -10,6 +10,17 @@ from spark_models.deploy.image import PORT
 
 MANAGED_BY = "spark-models"
 
+KINDS = {
+    "deployment.yaml": "deployments.apps",
+    "service.yaml": "services",
+    "autoscaler.yaml": "horizontalpodautoscalers.autoscaling",
+    "disruption-budget.yaml": "poddisruptionbudgets.policy",
+}
+"""What kubectl calls the objects of each file."""
+
+FILES = (*KINDS, "kustomization.yaml")
+"""All files that manifests may be in."""
+
 
 @dataclass(frozen=True, slots=True)
 class KubernetesConfig:
@@ -52,6 +63,15 @@ def manifests(name: str, config: KubernetesConfig, content_hash: str) -> dict[st
         "resources": list(made),
     }
     return made
+
+
+def selector(name: str) -> str:
+    """What finds the objects of a deployment in a cluster, and no others.
+
+    >>> selector("churn")
+    'app.kubernetes.io/name=churn,app.kubernetes.io/managed-by=spark-models'
+    """
+    return ",".join(f"{key}={value}" for key, value in _labels(name).items())
 
 
 def _labels(name: str) -> dict[str, str]:

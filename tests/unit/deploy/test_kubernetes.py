@@ -24,7 +24,9 @@ def manifests(folder: Path) -> dict[str, Any]:
 
 
 def test_it_keeps_the_laws_of_every_target(packages: list[str], tmp_path: Path) -> None:
-    TargetLaws(f"kubernetes:{tmp_path}", *packages, config=IMAGE, predicts=False).hold()
+    TargetLaws(
+        f"kubernetes:{tmp_path}", *packages, config=IMAGE, predicts=False, other={"replicas": 1, "env": {"A": "1"}}
+    ).hold()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,6 +118,107 @@ def test_applying_names_the_deployment_where_kubectl_fails(
     assert [line.split()[2] for line in lines] == ["apply", "apply", "rollout", "delete"]
     assert all(line.startswith("--context lab ") for line in lines)
     assert list((tmp_path / "k8s").iterdir()) == []
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The calls of a kubectl that does nothing; it fails at the verb that the file `fails` beside them holds."""
+    calls = tmp_path / "kubectl"
+    calls.mkdir()
+    program = calls / "bin" / "kubectl"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> {calls}/log\n[ -e {calls}/fails ] || exit 0\n'
+        f'case " $* " in *" $(cat {calls}/fails) "*) echo refused >&2; exit 1;; esac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return calls
+
+
+def deletes(kubectl: Path) -> list[str]:
+    lines = (kubectl / "log").read_text().splitlines()
+    (kubectl / "log").write_text("")
+    return [line for line in lines if " delete " in line]
+
+
+ALL = "deployments.apps,services,horizontalpodautoscalers.autoscaling,poddisruptionbudgets.policy"
+OURS = "-l app.kubernetes.io/name=churn,app.kubernetes.io/managed-by=spark-models --ignore-not-found --wait"
+
+
+def test_what_an_update_drops_or_moves_is_removed_from_the_cluster(
+    packages: list[str], tmp_path: Path, kubectl: Path
+) -> None:
+    client = get_deploy_client(f"kubernetes:{tmp_path}/k8s")
+    lab = {**IMAGE, "apply": "true", "context": "lab", "namespace": "a"}
+    client.create_deployment("churn", packages[0], config=lab)
+    assert deletes(kubectl) == []
+    client.update_deployment("churn", config={"replicas": "1", "max_replicas": "1"})
+    dropped = "horizontalpodautoscalers.autoscaling,poddisruptionbudgets.policy"
+    assert deletes(kubectl) == [f"--context lab --namespace a delete {dropped} {OURS}"]
+    client.update_deployment("churn", config={"namespace": "b", "replicas": "2", "max_replicas": "3"})
+    assert deletes(kubectl) == [f"--context lab --namespace a delete {ALL} {OURS}"]
+    client.update_deployment("churn", config={"context": "live"})
+    assert deletes(kubectl) == [f"--context lab --namespace b delete {ALL} {OURS}"]
+    client.update_deployment("churn", config={"apply": "false"})
+    assert deletes(kubectl) == []
+    client.delete_deployment("churn")
+    assert deletes(kubectl) == [f"--context live --namespace b delete {ALL} {OURS}"]
+
+
+def test_what_a_move_that_failed_has_left_is_deleted_in_both_places(
+    packages: list[str], tmp_path: Path, kubectl: Path
+) -> None:
+    client = get_deploy_client(f"kubernetes:{tmp_path}/k8s")
+    lab = {**IMAGE, "apply": "true", "context": "lab", "namespace": "a"}
+    client.create_deployment("churn", packages[0], config=lab)
+    (kubectl / "fails").write_text("rollout")
+    with pytest.raises(DeploymentFailedError, match="refused"):
+        client.update_deployment("churn", config={"namespace": "b"})
+    (kubectl / "fails").unlink()
+    deletes(kubectl)
+    client.delete_deployment("churn")
+    assert deletes(kubectl) == [f"--context lab --namespace {place} delete {ALL} {OURS}" for place in ("a", "b")]
+
+
+def test_a_context_that_was_not_named_is_remembered(packages: list[str], tmp_path: Path, kubectl: Path) -> None:
+    program = kubectl / "bin" / "kubectl"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {kubectl}/log\n[ "$1" = config ] && cat {kubectl}/current\nexit 0\n')
+    (kubectl / "current").write_text("lab\n")
+    client = get_deploy_client(f"kubernetes:{tmp_path}/k8s")
+    client.create_deployment("churn", packages[0], config={**IMAGE, "apply": "true"})
+    (kubectl / "current").write_text("live\n")
+    client.delete_deployment("churn")
+    assert deletes(kubectl) == [f"--context lab delete {ALL} {OURS}"]
+
+
+def test_files_that_it_did_not_write_are_left_alone(packages: list[str], tmp_path: Path) -> None:
+    client = get_deploy_client(f"kubernetes:{tmp_path}")
+    own = tmp_path / "churn"
+    own.mkdir()
+    (own / "deployment.yaml").write_text("mine: true\n")
+    for act in (
+        lambda: client.delete_deployment("churn"),
+        lambda: client.create_deployment("churn", packages[0], config=IMAGE),
+    ):
+        with pytest.raises(InvalidArgumentError, match=r"(?s)churn has \['deployment.yaml'\].*did not write"):
+            act()
+    assert (own / "deployment.yaml").read_text() == "mine: true\n"
+    (own / "deployment.yaml").rename(own / "patch.yaml")
+    client.create_deployment("churn", packages[0], config=IMAGE)
+    client.delete_deployment("churn")
+    client.delete_deployment("churn")
+    assert [path.name for path in own.iterdir()] == ["patch.yaml"]
+
+
+def test_what_a_killed_create_has_left_is_removed(packages: list[str], tmp_path: Path) -> None:
+    client = get_deploy_client(f"kubernetes:{tmp_path}")
+    client.create_deployment("churn", packages[0], config=IMAGE)
+    (tmp_path / "churn" / "service.yaml").unlink()
+    (tmp_path / "churn" / "..spark-models.json.123").write_text("{")
+    (tmp_path / ".spark-models.churn.abc").mkdir()
+    client.delete_deployment("churn")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dry_run_writes_nothing(packages: list[str], tmp_path: Path) -> None:

@@ -141,6 +141,7 @@ def deploy_transform_job(
     """A batch transform job, after it has ended; its model and archive are removed unless they are archived.
 
     Raises:
+        DeploymentExistsError: [DEPLOYMENT_EXISTS] there was a job of the name, of another package or other files.
         DeploymentFailedError: [DEPLOYMENT_FAILED] a call or the job failed; the text names the resource.
     """
     settings = Settings(
@@ -177,15 +178,18 @@ def terminate_transform_job(
     synchronous: bool = True,
     timeout_seconds: float = 300,
     *,
+    bucket: str | None = None,
     calls: Calls | None = None,
 ) -> None:
     """Stops a batch transform job, and removes its model and archive unless they are archived.
+
+    `bucket` is the one of a job that was cut off before its model was made; else it is known.
 
     Raises:
         DeploymentFailedError: [DEPLOYMENT_FAILED] a call failed; the text names the resource.
     """
     app = _app(job_name, region_name, calls)
-    stop(app, archive=archive, synchronous=synchronous, timeout_seconds=timeout_seconds)
+    stop(app, archive=archive, synchronous=synchronous, timeout_seconds=timeout_seconds, bucket=bucket)
 
 
 def run_local(

@@ -45,7 +45,15 @@ NOTHING: dict[str, list[str]] = {"endpoints": [], "configs": [], "models": [], "
 
 
 def test_the_target_keeps_the_laws(aws: Any, packages: list[str]) -> None:
-    TargetLaws(f"sagemaker:/{REGION}", *packages, config=CONFIG, predicts=False).hold()
+    other = {
+        "instance_type": "ml.m5.xlarge",
+        "instance_count": 2,
+        "variant_name": "main",
+        "env": {"MODE": "x"},
+        "vpc_config": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
+        "tags": {"team": "a"},
+    }
+    TargetLaws(f"sagemaker:/{REGION}", *packages, config=CONFIG, predicts=False, other=other).hold()
     assert left() == NOTHING
 
 
@@ -248,3 +256,126 @@ def test_the_image_goes_to_ecr_and_the_password_on_standard_input(
     lines = log.read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["build", "login", "tag", "push"]
     assert password not in log.read_text()
+
+
+FILES = ("S3Prefix", "s3://mine/in/", "text/csv", "s3://mine/out/")
+
+
+def test_a_job_and_an_endpoint_of_one_name_are_apart(aws: Any, packages: list[str]) -> None:
+    endpoint = spark_models.sagemaker.deploy("churn", packages[0], execution_role_arn=ROLE)
+    spark_models.sagemaker.deploy_transform_job("churn", packages[0], *FILES, execution_role_arn=ROLE, archive=True)
+    assert [len(left()[kind]) for kind in ("models", "objects")] == [2, 2]
+    spark_models.sagemaker.terminate_transform_job("churn")
+    assert left()["models"] == [endpoint["model_name"]]
+    assert [key.split("/")[:2] for key in left()["objects"]] == [["spark-models", "churn"]]
+    spark_models.sagemaker.deploy_transform_job("may", packages[0], *FILES, execution_role_arn=ROLE, archive=True)
+    spark_models.sagemaker.deploy("may", packages[0], execution_role_arn=ROLE)
+    spark_models.sagemaker.delete("may")
+    spark_models.sagemaker.delete("churn")
+    assert [key.split("/")[:2] for key in left()["objects"]] == [["spark-models-jobs", "may"]]
+    assert len(left()["models"]) == 1
+
+
+def test_a_job_of_other_files_is_not_taken_for_the_one_of_its_name(aws: Any, packages: list[str]) -> None:
+    deploy = spark_models.sagemaker.deploy_transform_job
+    deploy("may", packages[0], *FILES, execution_role_arn=ROLE)
+    assert deploy("may", packages[0], *FILES, execution_role_arn=ROLE)["output"] == "s3://mine/out/"
+    others = ("S3Prefix", "s3://mine/june/", "text/csv", "s3://mine/out/")
+    for package, files in ((packages[0], others), (packages[1], FILES)):
+        with pytest.raises(DeploymentExistsError, match=r"(?s)'may'.*another name: those of jobs are used once"):
+            deploy("may", package, *files, execution_role_arn=ROLE)
+    assert left() == NOTHING
+
+
+def test_a_job_that_is_cut_at_any_call_can_be_terminated(
+    aws: Any, packages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spark_models.deploy.sagemaker.aws.ATTEMPTS", 1)
+    boto3.client("s3", REGION).create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": REGION})
+    for place in range(1, 40):
+        name = f"job-{place}"
+        seen = len(aws.calls)
+        aws.fault = lambda call, seen=seen, place=place: "cut" if len(aws.calls) - seen > place else None
+        try:
+            spark_models.sagemaker.deploy_transform_job(
+                name, packages[0], *FILES, execution_role_arn=ROLE, bucket="mine"
+            )
+            cut = False
+        except DeploymentFailedError:
+            cut = True
+        aws.fault = lambda call: None
+        models = left()["models"]
+        spark_models.sagemaker.terminate_transform_job(name, bucket=None if models != [] else "mine")
+        assert left() == NOTHING, f"after a cut at call {place}"
+        if not cut:
+            break
+    assert place > 8
+
+
+def test_a_replacement_in_another_bucket_leaves_nothing_in_the_first(aws: Any, packages: list[str]) -> None:
+    s3 = boto3.client("s3", REGION)
+    for bucket in ("first", "second"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    client = get_deploy_client(f"sagemaker:/{REGION}")
+    client.create_deployment("churn", packages[0], config={**CONFIG, "bucket": "first"})
+    client.update_deployment("churn", packages[1])
+    assert len(s3.list_objects_v2(Bucket="first").get("Contents", [])) == 1
+    client.update_deployment("churn", packages[0], config={"bucket": "second"})
+    assert s3.list_objects_v2(Bucket="first").get("Contents", []) == []
+    client.delete_deployment("churn")
+    assert left() == NOTHING
+
+
+def test_a_delete_that_is_cut_at_any_call_still_finds_the_users_bucket(
+    aws: Any, packages: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spark_models.deploy.sagemaker.aws.ATTEMPTS", 1)
+    boto3.client("s3", REGION).create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": REGION})
+    for place in range(1, 60):
+        spark_models.sagemaker.deploy("churn", packages[0], execution_role_arn=ROLE, bucket="mine")
+        seen = len(aws.calls)
+        aws.fault = lambda call, seen=seen, place=place: "cut" if len(aws.calls) - seen > place else None
+        try:
+            spark_models.sagemaker.delete("churn")
+            break
+        except DeploymentFailedError:
+            aws.fault = lambda call: None
+        spark_models.sagemaker.delete("churn")
+        assert left() == NOTHING, f"after a cut at call {place}"
+    assert place > 8
+
+
+def test_an_endpoint_of_somebody_else_is_left_alone(aws: Any, packages: list[str]) -> None:
+    spark_models.sagemaker.deploy("churn", packages[0], execution_role_arn=ROLE)
+    sagemaker = boto3.client("sagemaker", REGION)
+    arn = sagemaker.describe_endpoint(EndpointName="churn")["EndpointArn"]
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["spark-models-app"])
+    with pytest.raises(DeploymentFailedError, match="it was not made here"):
+        spark_models.sagemaker.delete("churn")
+    assert left()["endpoints"] == ["churn"]
+
+
+def test_a_bucket_whose_making_was_cut_off_is_closed_to_the_public(aws: Any, packages: list[str]) -> None:
+    s3 = boto3.client("s3", REGION)
+    bucket = "spark-models-us-west-2-123456789012"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    spark_models.sagemaker.deploy("churn", packages[0], execution_role_arn=ROLE)
+    assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]["BlockPublicAcls"] is True
+
+
+def test_a_dry_run_shows_what_an_update_replaces(aws: Any, packages: list[str]) -> None:
+    words = ["deployments", "update", "-t", f"sagemaker:/{REGION}", "--name", "churn", "-m", packages[0], "--dry-run"]
+    for mode, last in (("replace", "sagemaker.delete_model"), ("add", "sagemaker.update_endpoint")):
+        shown = CliRunner().invoke(cli, [*words, "-C", f"execution_role_arn={ROLE}", "-C", f"mode={mode}"])
+        assert shown.exit_code == 0, shown.stderr
+        calls = [line.split()[1] for line in shown.stderr.splitlines()]
+        assert "sagemaker.update_endpoint" in calls
+        assert "sagemaker.create_endpoint" not in calls
+        assert calls[-1] == last
+    assert aws.calls == []
+
+
+def test_a_dry_run_of_a_command_does_not_say_that_it_was_done(aws: Any, packages: list[str]) -> None:
+    shown = CliRunner().invoke(cli, ["sagemaker", "delete", "-a", "churn", "--dry-run"])
+    assert (shown.exit_code, shown.stdout) == (0, "A dry run: nothing was done\n")
+    assert aws.calls == []

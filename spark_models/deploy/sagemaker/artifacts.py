@@ -14,8 +14,8 @@ from spark_models.deploy.sagemaker.aws import Aws
 from spark_models.package.manifest import copy_verified
 from spark_models.package.reader import Package
 
-PREFIX = "spark-models"
-"""Under which all keys are."""
+PREFIXES = {"endpoint": "spark-models", "job": "spark-models-jobs"}
+"""Under which the keys of an application's archives are: an endpoint and a job may have one name."""
 
 
 def default_bucket(aws: Aws) -> str:
@@ -36,6 +36,8 @@ def ensured_bucket(aws: Aws) -> str:
     if aws.find("s3", "head_bucket", resource, Bucket=bucket, ExpectedBucketOwner=account) is None:
         place = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
         aws.call("s3", "create_bucket", resource, Bucket=bucket, **({} if aws.region == "us-east-1" else place))
+    # Looked at each time: a create may have been cut off after the bucket was made.
+    if aws.find("s3", "get_public_access_block", resource, Bucket=bucket, ExpectedBucketOwner=account) is None:
         blocked = dict.fromkeys(
             ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
         )
@@ -43,13 +45,13 @@ def ensured_bucket(aws: Aws) -> str:
     return bucket
 
 
-def upload(aws: Aws, package: Package, app_name: str, bucket: str) -> str:
-    """The s3:// URI of a package's archive under an application; what is there already is not sent again.
+def upload(aws: Aws, package: Package, folder: str, bucket: str) -> str:
+    """The s3:// URI of a package's archive in an application's folder; what is there already is not sent again.
 
     Raises:
         DeploymentFailedError: [DEPLOYMENT_FAILED] it can't be sent.
     """
-    key = f"{folder_of(app_name)}{package.content_hash()}/model.tar.gz"
+    key = f"{folder}{package.content_hash()}/model.tar.gz"
     resource = f"S3 object s3://{bucket}/{key}"
     if aws.find("s3", "head_object", resource, Bucket=bucket, Key=key) is None:
         with tempfile.TemporaryDirectory(prefix="spark-models-archive-") as name:
@@ -61,9 +63,9 @@ def upload(aws: Aws, package: Package, app_name: str, bucket: str) -> str:
     return f"s3://{bucket}/{key}"
 
 
-def folder_of(app_name: str) -> str:
-    """Where the archives of an application are in a bucket."""
-    return f"{PREFIX}/{app_name}/"
+def folder_of(kind: str, name: str) -> str:
+    """Where the archives of an application, an endpoint or a job, are in a bucket."""
+    return f"{PREFIXES[kind]}/{name}/"
 
 
 def _pack(package: Package, copy: Path, archive: Path) -> None:
@@ -86,9 +88,8 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def remove_archives(aws: Aws, app_name: str, buckets: Iterable[str]) -> None:
+def remove_archives(aws: Aws, folder: str, buckets: Iterable[str]) -> None:
     """Removes all archives of an application, and parts of ones that were not sent whole."""
-    folder = folder_of(app_name)
     for bucket in sorted(set(buckets)):
         resource = f"S3 objects s3://{bucket}/{folder}"
         found = aws.pages("s3", "list_objects_v2", "Contents", resource, Bucket=bucket, Prefix=folder)
@@ -98,6 +99,13 @@ def remove_archives(aws: Aws, app_name: str, buckets: Iterable[str]) -> None:
         for part in (parts or {}).get("Uploads", []):
             which = {"Key": part["Key"], "UploadId": part["UploadId"]}
             aws.find("s3", "abort_multipart_upload", resource, Bucket=bucket, **which)
+
+
+def remove_archive(aws: Aws, folder: str, uri: str) -> None:
+    """Removes one archive of an application's folder; what is elsewhere is not the application's, and stays."""
+    key = urlsplit(uri).path.lstrip("/")
+    if key.startswith(folder):
+        aws.find("s3", "delete_object", f"S3 object {uri}", Bucket=bucket_of(uri), Key=key)
 
 
 def _assumed(aws: Aws, folder: str) -> list[dict[str, Any]]:

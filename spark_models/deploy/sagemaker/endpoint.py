@@ -17,13 +17,15 @@ from spark_models.deploy.sagemaker.artifacts import (
     bucket_of,
     default_bucket,
     ensured_bucket,
+    folder_of,
+    remove_archive,
     remove_archives,
     upload,
 )
 from spark_models.deploy.sagemaker.aws import Aws
-from spark_models.deploy.sagemaker.settings import TAG, Settings
+from spark_models.deploy.sagemaker.settings import JOB_TAG, TAG, Settings
 from spark_models.errors import DeploymentExistsError, DeploymentFailedError, InvalidArgumentError
-from spark_models.package.reader import open_package
+from spark_models.package.reader import Package, open_package
 
 CREATE, ADD, REPLACE = "create", "add", "replace"
 MODES = (CREATE, ADD, REPLACE)
@@ -31,15 +33,31 @@ MODES = (CREATE, ADD, REPLACE)
 PAUSE = 5.0
 """Seconds between two looks at an endpoint that is being made."""
 
+ENDPOINT, JOB = "endpoint", "job"
+
+_TAGS = {ENDPOINT: TAG, JOB: JOB_TAG}
+_MODELS = {ENDPOINT: "model", JOB: "job"}
+
 _CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application of one region."""
+    """An application of one region: an endpoint, or a transform job, whose names are apart."""
 
     aws: Aws
     name: str
+    kind: str = ENDPOINT
+
+    @property
+    def tag(self) -> str:
+        """The tag of all that is made for the application; its value is the name."""
+        return _TAGS[self.kind]
+
+    @property
+    def folder(self) -> str:
+        """Where its archives are in a bucket."""
+        return folder_of(self.kind, self.name)
 
     @property
     def resource(self) -> str:
@@ -52,11 +70,26 @@ class Application:
 
     def tags(self, settings: Settings) -> list[dict[str, str]]:
         """The tags of all that is made for the application."""
-        return [{"Key": TAG, "Value": self.name}, *({"Key": key, "Value": text} for key, text in settings.tags.items())]
+        return [
+            {"Key": self.tag, "Value": self.name},
+            *({"Key": key, "Value": text} for key, text in settings.tags.items()),
+        ]
 
 
-def put_model(app: Application, model_uri: str, flavor: str | None, settings: Settings) -> tuple[str, str]:
-    """The name of the SageMaker model of a package, made where it is not there, and the flavor that it serves.
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A SageMaker model as it is wanted: its name follows from the rest."""
+
+    name: str
+    package: Package
+    flavor: str
+    role: str
+    image: str
+    bucket: str
+
+
+def wanted_model(app: Application, model_uri: str, flavor: str | None, settings: Settings) -> Model:
+    """The SageMaker model of a package; it need not be there yet, but the default bucket is.
 
     Raises:
         DeploymentFailedError: [DEPLOYMENT_FAILED] a call failed.
@@ -69,23 +102,75 @@ def put_model(app: Application, model_uri: str, flavor: str | None, settings: Se
     image = settings.image_url or default_image(aws)
     bucket = settings.bucket or ensured_bucket(aws)
     facts = [app.name, package.content_hash(), chosen, role, image, bucket, settings.vpc_config, settings.env]
-    name = f"{app.name[:40].rstrip('-')}-model-{_short(facts)}"
-    resource = f"SageMaker model {name} in {aws.region}"
-    if aws.find("sagemaker", "describe_model", resource, ModelName=name) is None:
-        variables = {**settings.env, "SPARK_MODELS_FLAVOR": chosen, "MLFLOW_DEPLOYMENT_FLAVOR_NAME": chosen}
-        container = {"Image": image, "ModelDataUrl": upload(aws, package, app.name, bucket), "Environment": variables}
+    name = f"{app.name[:40].rstrip('-')}-{_MODELS[app.kind]}-{_short(facts)}"
+    return Model(name, package, chosen, role, image, bucket)
+
+
+def put_model(app: Application, model_uri: str, flavor: str | None, settings: Settings) -> tuple[str, str]:
+    """The name of the SageMaker model of a package, made where it is not there, and the flavor that it serves.
+
+    Raises:
+        DeploymentFailedError: [DEPLOYMENT_FAILED] a call failed.
+        InvalidArgumentError: [INVALID_ARGUMENT] the package's flavor can't be deployed.
+    """
+    aws, model = app.aws, wanted_model(app, model_uri, flavor, settings)
+    resource = f"SageMaker model {model.name} in {aws.region}"
+    if aws.find("sagemaker", "describe_model", resource, ModelName=model.name) is None:
         network = {} if settings.vpc_config is None else {"VpcConfig": settings.vpc_config}
+        container = {
+            "Image": model.image,
+            "ModelDataUrl": upload(aws, model.package, app.folder, model.bucket),
+            "Environment": {**settings.env, **dict.fromkeys(_FLAVOR_VARIABLES, model.flavor)},
+        }
         aws.call(
             "sagemaker",
             "create_model",
             resource,
-            ModelName=name,
+            ModelName=model.name,
             PrimaryContainer=container,
-            ExecutionRoleArn=role,
-            Tags=[*app.tags(settings), {"Key": f"{TAG}-hash", "Value": package.content_hash()}],
+            ExecutionRoleArn=model.role,
+            Tags=[*app.tags(settings), {"Key": f"{TAG}-hash", "Value": model.package.content_hash()}],
             **network,
         )
-    return name, chosen
+    return model.name, model.flavor
+
+
+_FLAVOR_VARIABLES = ("SPARK_MODELS_FLAVOR", "MLFLOW_DEPLOYMENT_FLAVOR_NAME")
+
+
+def settings_of(app: Application, found: Any) -> dict[str, Any]:
+    """What an endpoint was made with, as keys of `Settings` and "flavor"; those of its first variant."""
+    aws, named = app.aws, found["EndpointConfigName"]
+    config = aws.find(
+        "sagemaker", "describe_endpoint_config", f"SageMaker endpoint configuration {named}", EndpointConfigName=named
+    )
+    if config is None:
+        return {}
+    variant = config["ProductionVariants"][0]
+    name = variant["ModelName"]
+    given: dict[str, Any] = {
+        "instance_type": variant.get("InstanceType"),
+        "instance_count": variant.get("InitialInstanceCount"),
+        "variant_name": None if variant["VariantName"] == name else variant["VariantName"],
+    }
+    model = aws.find("sagemaker", "describe_model", f"SageMaker model {name}", ModelName=name)
+    if model is not None:
+        container = model["PrimaryContainer"]
+        variables = container.get("Environment", {})
+        bucket = bucket_of(container["ModelDataUrl"])
+        given |= {
+            "execution_role_arn": model["ExecutionRoleArn"],
+            "image_url": container["Image"],
+            "bucket": None if bucket == default_bucket(aws) else bucket,
+            "vpc_config": None if model.get("VpcConfig") == {} else model.get("VpcConfig"),
+            "env": {key: text for key, text in variables.items() if key not in _FLAVOR_VARIABLES},
+            "tags": {key: text for key, text in _tags(app, model["ModelArn"]).items() if not key.startswith(_OWN_TAGS)},
+            "flavor": variables.get(_FLAVOR_VARIABLES[0]),
+        }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+_OWN_TAGS = (TAG, JOB_TAG, "aws:")
 
 
 def default_image(aws: Aws) -> str:
@@ -115,6 +200,8 @@ def deploy(app: Application, model_uri: str, flavor: str | None, settings: Setti
         raise InvalidArgumentError("What is replaced can be removed only at the end", "give archive, or wait for it")
     until = time.monotonic() + settings.timeout_seconds
     aws, found = app.aws, app.described()
+    if not aws.calls.real and mode != CREATE:
+        found = {"EndpointStatus": "InService", "EndpointConfigName": f"{app.name}-config-HASH"}
     if found is not None and found["EndpointStatus"] == "Deleting":
         _gone(app, until)
         found = None
@@ -142,7 +229,7 @@ def deploy(app: Application, model_uri: str, flavor: str | None, settings: Setti
     if settings.synchronous:
         in_service(app, until, config)
         if mode == REPLACE and not settings.archive:
-            _sweep(app, keep_config=config, keep_models={variant["ModelName"] for variant in variants})
+            sweep(app, keep_config=config, keep_models={variant["ModelName"] for variant in variants})
     return {"name": app.name, "flavor": chosen, "model_name": model, "endpoint_config": config, "region": aws.region}
 
 
@@ -171,7 +258,8 @@ def _variants(app: Application, model: str, settings: Settings, found: Any) -> l
     if found is not None:
         name = found["EndpointConfigName"]
         resource = f"SageMaker endpoint configuration {name}"
-        old = app.aws.call("sagemaker", "describe_endpoint_config", resource, EndpointConfigName=name)
+        nothing: dict[str, Any] = {"ProductionVariants": []}
+        old = app.aws.call("sagemaker", "describe_endpoint_config", resource, instead=nothing, EndpointConfigName=name)
         variants = [variant for variant in old["ProductionVariants"] if variant["ModelName"] != model]
         same = [variant for variant in old["ProductionVariants"] if variant["ModelName"] == model]
         if same != []:
@@ -246,6 +334,8 @@ def remove(app: Application, *, archive: bool, synchronous: bool, timeout_second
         raise InvalidArgumentError("What belongs to it can be removed only at the end", "give archive, or wait for it")
     until = time.monotonic() + timeout_seconds
     found = app.described()
+    if found is not None:
+        check_own(app, found["EndpointArn"], app.resource)
     if found is not None and found["EndpointStatus"] in ("Creating", "Updating", "SystemUpdating", "RollingBack"):
         # SageMaker refuses to delete one that is being made.
         while app.aws.calls.real and (found := app.described()) is not None and found["EndpointStatus"] in _CHANGING:
@@ -255,40 +345,63 @@ def remove(app: Application, *, archive: bool, synchronous: bool, timeout_second
     if synchronous:
         _gone(app, until)
     if not archive:
-        _sweep(app, bucket=bucket)
+        sweep(app, bucket=bucket)
 
 
-def _sweep(
+def check_own(app: Application, arn: str, resource: str) -> None:
+    """Raises DeploymentFailedError where what is to be removed lacks the application's tag: it is somebody else's."""
+    if app.aws.calls.real and not owned(app, arn):
+        raise DeploymentFailedError(
+            "delete",
+            resource,
+            f"it was not made here: it lacks the tag {app.tag}",
+            advice="delete it by AWS's own tools",
+        )
+
+
+def sweep(
     app: Application,
     *,
     keep_config: str | None = None,
     keep_models: set[str] | frozenset[str] = frozenset(),
     bucket: str | None = None,
 ) -> None:
-    """Removes what carries the application's tag, but for what is kept; archives only where nothing is."""
+    """Removes what carries the application's tag, but for what is kept, and the archives that no kept model has.
+
+    A model says where its archive is: so it goes after it, and a sweep that is cut off can be repeated.
+    """
     aws = app.aws
     start = app.name[:40].rstrip("-")
     resource = f"SageMaker resources of {app.name}"
-    configs = aws.pages("sagemaker", "list_endpoint_configs", "EndpointConfigs", resource, NameContains=start)
-    for config in list(configs) or _assumed(app, "EndpointConfig", "config"):
-        name = config["EndpointConfigName"]
-        if name != keep_config and _is_ours(app, config["EndpointConfigArn"]):
-            what = f"SageMaker endpoint configuration {name}"
-            aws.find("sagemaker", "delete_endpoint_config", what, EndpointConfigName=name)
-    buckets = set() if bucket is None else {bucket}
-    for model in list(aws.pages("sagemaker", "list_models", "Models", resource, NameContains=start)) or _assumed(
-        app, "Model", "model"
-    ):
-        name = model["ModelName"]
-        if name in keep_models or not _is_ours(app, model["ModelArn"]):
-            continue
-        what = f"SageMaker model {name}"
-        held = aws.find("sagemaker", "describe_model", what, ModelName=name)
-        if held is not None:
-            buckets.add(bucket_of(held["PrimaryContainer"]["ModelDataUrl"]))
-        aws.find("sagemaker", "delete_model", what, ModelName=name)
+    if app.kind == ENDPOINT:
+        configs = aws.pages("sagemaker", "list_endpoint_configs", "EndpointConfigs", resource, NameContains=start)
+        for config in list(configs) or _assumed(app, "EndpointConfig", "config"):
+            name = config["EndpointConfigName"]
+            if name != keep_config and _is_ours(app, config["EndpointConfigArn"]):
+                what = f"SageMaker endpoint configuration {name}"
+                aws.find("sagemaker", "delete_endpoint_config", what, EndpointConfigName=name)
+    models = aws.pages("sagemaker", "list_models", "Models", resource, NameContains=start)
+    ours = [
+        item for item in list(models) or _assumed(app, "Model", _MODELS[app.kind]) if _is_ours(app, item["ModelArn"])
+    ]
+    archives = {item["ModelName"]: _archive_of(app, item["ModelName"]) for item in ours}
+    gone = {name: uri for name, uri in archives.items() if name not in keep_models}
     if keep_models == frozenset():
-        remove_archives(aws, app.name, {*buckets, default_bucket(aws)})
+        buckets = {bucket_of(uri) for uri in gone.values() if uri is not None}
+        further = set() if bucket is None else {bucket}
+        remove_archives(aws, app.folder, {*buckets, *further, default_bucket(aws)})
+    else:
+        kept = {uri for name, uri in archives.items() if name in keep_models}
+        for uri in sorted({uri for uri in gone.values() if uri is not None} - kept):
+            remove_archive(aws, app.folder, uri)
+    for name in gone:
+        aws.find("sagemaker", "delete_model", f"SageMaker model {name}", ModelName=name)
+
+
+def _archive_of(app: Application, model: str) -> str | None:
+    """The s3:// URI of a SageMaker model's archive; None where the model is gone."""
+    held = app.aws.find("sagemaker", "describe_model", f"SageMaker model {model}", ModelName=model)
+    return None if held is None else str(held["PrimaryContainer"]["ModelDataUrl"])
 
 
 def _assumed(app: Application, kind: str, word: str) -> list[dict[str, str]]:
@@ -298,10 +411,13 @@ def _assumed(app: Application, kind: str, word: str) -> list[dict[str, str]]:
 
 
 def _is_ours(app: Application, arn: str) -> bool:
-    instead = {"Tags": [{"Key": TAG, "Value": app.name}]}
+    return _tags(app, arn).get(app.tag) == app.name
+
+
+def _tags(app: Application, arn: str) -> dict[str, str]:
+    instead = {"Tags": [{"Key": app.tag, "Value": app.name}]}
     found = app.aws.find("sagemaker", "list_tags", arn, instead=instead, ResourceArn=arn)
-    tags = {} if found is None else {tag["Key"]: tag["Value"] for tag in found["Tags"]}
-    return tags.get(TAG) == app.name
+    return {} if found is None else {tag["Key"]: tag["Value"] for tag in found["Tags"]}
 
 
 def owned(app: Application, arn: str) -> bool:

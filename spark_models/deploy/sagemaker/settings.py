@@ -9,7 +9,10 @@ from spark_models import __version__
 from spark_models.deploy.config import mapping, option
 
 TAG = "spark-models-app"
-"""The tag of whatever is made for an application; its value is the application's name."""
+"""The tag of whatever is made for an endpoint; its value is the endpoint's name."""
+
+JOB_TAG = "spark-models-job"
+"""The tag of whatever is made for a transform job, which may have the name of an endpoint."""
 
 DEFAULT_IMAGE = "spark-models-container"
 DEFAULT_REGION = "us-west-2"

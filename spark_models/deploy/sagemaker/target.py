@@ -15,7 +15,17 @@ from spark_models.deploy.engines import engine_of
 from spark_models.deploy.image import PORT
 from spark_models.deploy.rows import CONTENT_TYPE, predictions, split_json
 from spark_models.deploy.sagemaker.aws import Aws
-from spark_models.deploy.sagemaker.endpoint import ADD, CREATE, MODES, REPLACE, Application, deploy, owned, remove
+from spark_models.deploy.sagemaker.endpoint import (
+    ADD,
+    CREATE,
+    MODES,
+    REPLACE,
+    Application,
+    deploy,
+    owned,
+    remove,
+    settings_of,
+)
 from spark_models.deploy.sagemaker.settings import DEFAULT_IMAGE, DEFAULT_REGION, TAG, Settings
 from spark_models.deploy.state import checked_name
 from spark_models.errors import DeploymentNotFoundError, InvalidConfigError
@@ -39,10 +49,18 @@ def target_help() -> str:
     return HELP + config_help(Settings)
 
 
-def run_local(name: str, model_uri: str, flavor: str | None = None, config: Config | None = None) -> None:
+def run_local(
+    name: str,
+    model_uri: str,
+    flavor: str | None = None,
+    config: Config | None = None,
+    *,
+    show: Callable[[str], None] | None = None,
+) -> None:
     """Runs a package on this host in the container that SageMaker runs, in the foreground; `port` and `image`."""
     given = {} if config is None else config
-    run_container(model_uri, int(given.get("port", 5000)), str(given.get("image", DEFAULT_IMAGE)), flavor, Calls())
+    image = str(given.get("image", DEFAULT_IMAGE))
+    run_container(model_uri, int(given.get("port", 5000)), image, flavor, Calls(show))
 
 
 def run_container(model_uri: str, port: int, image: str, flavor: str | None, calls: Calls) -> None:
@@ -99,6 +117,9 @@ class SageMakerClient(BaseDeploymentClient):
     ) -> dict[str, Any]:
         """The endpoint with another model; SageMaker moves the traffic when the new one is in service.
 
+        What is not given is as the endpoint's first variant has it: instances, role, image, bucket, network, variables
+        and tags.
+
         Raises:
             DeploymentNotFoundError: [DEPLOYMENT_NOT_FOUND] there is no endpoint of the name.
             InvalidConfigError: [INVALID_CONFIG] no model: a package can't be had back from an endpoint.
@@ -108,9 +129,19 @@ class SageMakerClient(BaseDeploymentClient):
         app = self._app(name)
         if model_uri is None:
             raise InvalidConfigError("sagemaker", ("model_uri is missing: an update is made of a package",))
-        if self._aws.calls.real and app.described() is None:
-            raise DeploymentNotFoundError(name, self.target_uri)
-        return deploy(app, model_uri, flavor, settings, REPLACE if settings.mode == CREATE else settings.mode)
+        mode = REPLACE if settings.mode == CREATE else settings.mode
+        if self._aws.calls.real:
+            found = app.described()
+            if found is None:
+                raise DeploymentNotFoundError(name, self.target_uri)
+            before = settings_of(app, found)
+            old = before.pop("flavor", None)
+            if mode == ADD:
+                before.pop("variant_name", None)  # each variant has a name of its own
+            settings = self._settings({**before, **({} if config is None else config)})
+            if flavor is None and old in open_package(model_uri).model.flavors:
+                flavor = old
+        return deploy(app, model_uri, flavor, settings, mode)
 
     def delete_deployment(self, name: str, config: Config | None = None) -> None:
         """Removes the endpoint, its configurations, models and archives; `bucket` is one to look into as well."""
@@ -139,7 +170,8 @@ class SageMakerClient(BaseDeploymentClient):
         Raises:
             DeploymentNotFoundError: [DEPLOYMENT_NOT_FOUND] there is none.
         """
-        found = self._app(name).described()
+        app = self._app(name)
+        found = app.described()
         if found is None:
             raise DeploymentNotFoundError(name, self.target_uri)
         return {
@@ -150,6 +182,7 @@ class SageMakerClient(BaseDeploymentClient):
             "region": self.region,
             "variants": [variant["VariantName"] for variant in found.get("ProductionVariants", [])],
             "failure": found.get("FailureReason"),
+            "config": settings_of(app, found),
         }
 
     def predict(self, deployment_name: str, df: Any) -> Any:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spark_models.deploy.sagemaker import endpoint
-from spark_models.deploy.sagemaker.artifacts import bucket_of, remove_archives
-from spark_models.deploy.sagemaker.endpoint import Application, put_model
+from spark_models.deploy.sagemaker.endpoint import (
+    JOB,
+    Application,
+    check_own,
+    put_model,
+    sweep,
+    wanted_model,
+)
 from spark_models.deploy.sagemaker.settings import Settings
-from spark_models.errors import DeploymentFailedError, InvalidArgumentError
+from spark_models.errors import DeploymentExistsError, DeploymentFailedError, InvalidArgumentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,64 +39,85 @@ class Files:
 def start(app: Application, model_uri: str, flavor: str | None, settings: Settings, files: Files) -> dict[str, Any]:
     """A job, after it has ended where it is waited for; then its model and archive are removed unless archived.
 
-    A job of the name that is there already is waited for, and not made again.
+    The same job that is there already is waited for, and not made again.
 
     Raises:
+        DeploymentExistsError: [DEPLOYMENT_EXISTS] there was a job of the name, of another package or other files.
         DeploymentFailedError: [DEPLOYMENT_FAILED] a call or the job failed.
         InvalidArgumentError: [INVALID_ARGUMENT] neither archive nor synchronous.
     """
     _check(settings.archive, settings.synchronous)
-    found = _described(app)
+    job = replace(app, kind=JOB)
+    found = _described(job)
     if found is None:
-        model, _ = put_model(app, model_uri, flavor, settings)
-        source = {"S3DataType": files.input_data_type, "S3Uri": files.input_uri}
-        app.aws.call(
-            "sagemaker",
-            "create_transform_job",
-            _resource(app),
-            TransformJobName=app.name,
-            ModelName=model,
-            TransformInput={
-                "DataSource": {"S3DataSource": source},
-                "ContentType": files.content_type,
-                "CompressionType": files.compression_type,
-                "SplitType": files.split_type,
-            },
-            TransformOutput={
-                "S3OutputPath": files.output_path,
-                "Accept": files.accept,
-                "AssembleWith": files.assemble_with,
-            },
-            TransformResources={"InstanceType": settings.instance_type, "InstanceCount": settings.instance_count},
-            DataProcessing={
-                "InputFilter": files.input_filter,
-                "OutputFilter": files.output_filter,
-                "JoinSource": files.join_resource,
-            },
-            Tags=app.tags(settings),
-        )
+        model, _ = put_model(job, model_uri, flavor, settings)
+        arguments = {"TransformJobName": job.name, **_request(model, settings, files), "Tags": job.tags(settings)}
+        job.aws.call("sagemaker", "create_transform_job", _resource(job), **arguments)
+    elif not _within(_request(wanted_model(job, model_uri, flavor, settings).name, settings, files), found):
+        # SageMaker keeps jobs, and so their names, for ever.
+        raise DeploymentExistsError(job.name, _resource(job), "give the job another name: those of jobs are used once")
     if settings.synchronous:
-        _wait(app, settings.timeout_seconds, ("Completed",))
+        _wait(job, settings.timeout_seconds, ("Completed",))
     if not settings.archive:
-        _clean(app)
-    return {"name": app.name, "output": files.output_path, "region": app.aws.region}
+        sweep(job, bucket=settings.bucket)
+    return {"name": job.name, "output": files.output_path, "region": job.aws.region}
 
 
-def stop(app: Application, *, archive: bool, synchronous: bool, timeout_seconds: float) -> None:
+def _request(model: str, settings: Settings, files: Files) -> dict[str, Any]:
+    """What says which job it is."""
+    return {
+        "ModelName": model,
+        "TransformInput": {
+            "DataSource": {"S3DataSource": {"S3DataType": files.input_data_type, "S3Uri": files.input_uri}},
+            "ContentType": files.content_type,
+            "CompressionType": files.compression_type,
+            "SplitType": files.split_type,
+        },
+        "TransformOutput": {
+            "S3OutputPath": files.output_path,
+            "Accept": files.accept,
+            "AssembleWith": files.assemble_with,
+        },
+        "TransformResources": {"InstanceType": settings.instance_type, "InstanceCount": settings.instance_count},
+        "DataProcessing": {
+            "InputFilter": files.input_filter,
+            "OutputFilter": files.output_filter,
+            "JoinSource": files.join_resource,
+        },
+    }
+
+
+def _within(wanted: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether what is there is as it is wanted, as far as SageMaker tells: it leaves out defaults, and adds some."""
+    return all(
+        _within(value, found[key]) if isinstance(value, dict) else found[key] == value
+        for key, value in wanted.items()
+        if key in found
+    )
+
+
+def stop(
+    app: Application, *, archive: bool, synchronous: bool, timeout_seconds: float, bucket: str | None = None
+) -> None:
     """Stops a job, and removes its model and archive unless they are archived; without a job nothing is stopped.
 
+    What a job that was cut off has left is found by its tag. `bucket` is where its archive is, if no model says so.
+
     Raises:
-        DeploymentFailedError: [DEPLOYMENT_FAILED] a call failed.
+        DeploymentFailedError: [DEPLOYMENT_FAILED] a call failed, or the job was not made here.
         InvalidArgumentError: [INVALID_ARGUMENT] neither archive nor synchronous.
     """
     _check(archive, synchronous)
-    found = _described(app)
-    if not app.aws.calls.real or (found is not None and found["TransformJobStatus"] in ("InProgress", "Stopping")):
-        app.aws.find("sagemaker", "stop_transform_job", _resource(app), TransformJobName=app.name)
+    job = replace(app, kind=JOB)
+    found = _described(job)
+    if found is not None:
+        check_own(job, found["TransformJobArn"], _resource(job))
+    if not job.aws.calls.real or (found is not None and found["TransformJobStatus"] in ("InProgress", "Stopping")):
+        job.aws.find("sagemaker", "stop_transform_job", _resource(job), TransformJobName=job.name)
         if synchronous:
-            _wait(app, timeout_seconds, ("Stopped", "Completed", "Failed"))
+            _wait(job, timeout_seconds, ("Stopped", "Completed", "Failed"))
     if not archive:
-        _clean(app)
+        sweep(job, bucket=bucket)
 
 
 def _check(archive: bool, synchronous: bool) -> None:
@@ -119,15 +146,3 @@ def _wait(app: Application, seconds: float, wanted: tuple[str, ...]) -> None:
         if time.monotonic() > until:
             raise DeploymentFailedError("wait for the transform job", _resource(app), f"it is still {status}")
         time.sleep(endpoint.PAUSE)
-
-
-def _clean(app: Application) -> None:
-    found = _described(app)
-    name = "MODEL" if found is None and not app.aws.calls.real else None if found is None else found["ModelName"]
-    if name is None:
-        return
-    resource = f"SageMaker model {name}"
-    model = app.aws.find("sagemaker", "describe_model", resource, ModelName=name)
-    app.aws.find("sagemaker", "delete_model", resource, ModelName=name)
-    if model is not None:
-        remove_archives(app.aws, app.name, {bucket_of(model["PrimaryContainer"]["ModelDataUrl"])})

@@ -18,7 +18,7 @@ FROM {base}
 COPY requirements.txt constraints.txt /build/
 RUN python -m venv /opt/spark-models && /opt/spark-models/bin/pip install --no-cache-dir --disable-pip-version-check \\
     -r /build/requirements.txt -c /build/constraints.txt && rm -rf /build
-RUN useradd --system --uid 10001 --create-home model && mkdir -p /opt/ml/model && chown -R 10001 /opt/ml
+{pythons}RUN useradd --system --uid 10001 --create-home model && mkdir -p /opt/ml/model && chown -R 10001 /opt/ml
 USER 10001
 ENV PYTHONUNBUFFERED=1 SPARK_MODELS_CACHE=/tmp/spark-models SPARK_MODELS_ENV_MANAGER={manager}{jar}
 EXPOSE {port}
@@ -32,14 +32,25 @@ CMD ["serve"]
 """
 
 
+PYTHONS = ("3.10", "3.11", "3.12")
+"""The Pythons of packages that the image without a model serves: each needs the one that it was saved with."""
+
+UV = """\
+ENV UV_PYTHON_INSTALL_DIR=/opt/python
+RUN /opt/spark-models/bin/pip install --no-cache-dir --disable-pip-version-check 'uv>=0.5' && \\
+    for version in {versions}; do \\
+    command -v python$version || /opt/spark-models/bin/uv python install --no-cache $version || exit 1; done
+"""
+
+
 def write_container_context(
     folder: Path, *, model_uri: str | None = None, base_image: str | None = None, jar: str | None = None
 ) -> Path:
     """The folder with all that the image is built from; it must not exist, or be empty.
 
-    Without a model the image makes each package's own environment when it starts, which needs a package index; with
-    one, that package's requirements are in the image, and it serves packages with the same ones at once. `jar` is the
-    fat jar of the Java companion: with it the image serves the mleap flavor too.
+    Without a model the image makes each package's own environment when it starts, of one of `PYTHONS`, which needs a
+    package index; with one, that package's requirements are in the image, and it serves packages with the same ones at
+    once. `jar` is the fat jar of the Java companion: with it the image serves the mleap flavor too.
 
     Raises:
         ModelPathExistsError: [PATH_EXISTS] the folder holds something.
@@ -73,6 +84,7 @@ def write_container_context(
     text = DOCKERFILE.format(
         base=base_image or f"python:{python}-slim",
         java=java,
+        pythons=UV.format(versions=" ".join(PYTHONS)) if model_uri is None else "",
         manager="virtualenv" if model_uri is None else "local",
         jar="" if jar is None else " SPARK_MODELS_JAR=/opt/spark-models.jar",
         port=PORT,

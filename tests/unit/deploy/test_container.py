@@ -125,11 +125,15 @@ def test_the_context_holds_the_toolkits_own_wheel(package: Path, tmp_path: Path)
     assert "java" not in text
     (line,) = (folder / "requirements.txt").read_text().splitlines()
     assert re.fullmatch(r"spark-models\[serve\] @ file:///build/wheels/\S+\.whl#sha256=[0-9a-f]{64}", line)
+    # A package's environment needs the Python that it was saved with.
+    assert "for version in 3.10 3.11 3.12; do" in text
+    assert "uv python install --no-cache $version" in text
     (tmp_path / "x.jar").write_bytes(b"PK")
     baked = write_container_context(tmp_path / "baked", model_uri=str(package), jar=str(tmp_path / "x.jar"))
     text = (baked / "Dockerfile").read_text()
     assert "SPARK_MODELS_ENV_MANAGER=local SPARK_MODELS_JAR=/opt/spark-models.jar" in text
     assert (baked / "spark-models.jar").read_bytes() == b"PK"
+    assert "uv python install" not in text
     assert any(line.startswith("cloudpickle") for line in (baked / "requirements.txt").read_text().splitlines())
     with pytest.raises(InvalidArgumentError, match="There is no jar"):
         write_container_context(tmp_path / "none", jar=str(tmp_path / "no.jar"))

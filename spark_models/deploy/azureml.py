@@ -6,15 +6,18 @@ deployments, blue and green, follow each other under an endpoint: traffic moves 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from spark_models import __version__
 from spark_models.deploy import docker
 from spark_models.deploy.calls import Calls
 from spark_models.deploy.client import BaseDeploymentClient, Config, target_rest
@@ -39,6 +42,12 @@ NAME = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9-]{1,30}[a-zA-Z0-9])")
 NAME_RULE = "use letters, digits and '-', 3 to 32, a letter first"
 TAG = "spark-models-app"
 HASH_TAG = "spark-models-hash"
+CONFIG_TAG = "spark-models-config"
+"""The tag of a deployment whose value follows from its configuration: so a repeated create is told from another."""
+
+MODEL_TAG, BASE_TAG = "spark-models-model", "spark-models-base-image"
+"""The tags of a deployment for what Azure does not tell of it: the registered model's name, and the base image."""
+
 COLOURS = ("blue", "green")
 
 SIZES = (
@@ -91,9 +100,16 @@ def target_help() -> str:
     return HELP + config_help(AzureConfig)
 
 
-def run_local(name: str, model_uri: str, flavor: str | None = None, config: Config | None = None) -> None:
+def run_local(
+    name: str,
+    model_uri: str,
+    flavor: str | None = None,
+    config: Config | None = None,
+    *,
+    show: Callable[[str], None] | None = None,
+) -> None:
     """Builds the image here and runs it in the foreground."""
-    docker.run_image(name, model_uri, flavor, config)
+    docker.run_image(name, model_uri, flavor, config, show=show)
 
 
 class Azure:
@@ -164,14 +180,18 @@ def connected(subscription: str, group: str, workspace: str, calls: Calls) -> Az
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A model or environment that is registered: its name and version."""
+    """A model or environment that is registered: its name, version and tags."""
 
     name: str
     version: str
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def put_model(azure: Azure, model_uri: str, name: str, config: AzureConfig) -> Any:
-    """The registered model of a package; its version follows from the package's content."""
+def put_model(azure: Azure, model_uri: str, name: str, config: AzureConfig, owner: str | None = None) -> Any:
+    """The registered model of a package; its version follows from the package's content.
+
+    With an `owner`, a deployment, it carries its tag: then it goes when the deployment does.
+    """
     package = open_package(model_uri)
     version = package.content_hash()[:20]
     resource = f"model {name}:{version}"
@@ -183,16 +203,21 @@ def put_model(azure: Azure, model_uri: str, name: str, config: AzureConfig) -> A
     def make(client: Any) -> Any:
         from azure.ai.ml.entities import Model
 
-        tags = {**config.tags, HASH_TAG: package.content_hash()}
+        tags = {**config.tags, HASH_TAG: package.content_hash(), **_owned(owner)}
         made = Model(path=str(package.root), type="mlflow_model", description=config.description, tags=tags, **which)
         return client.models.create_or_update(made)
 
-    return azure.call("models.create_or_update", resource, {**which, "path": str(package.root)}, make, Asset(**which))
+    return azure.call(
+        "models.create_or_update", resource, {**which, "path": str(package.root)}, make, Asset(name, version)
+    )
 
 
-def put_image(azure: Azure, model_uri: str, name: str, config: AzureConfig) -> Any:
-    """The environment whose image serves a package; Azure ML builds it. Its version follows from the package."""
-    version = open_package(model_uri).content_hash()[:20]
+def put_image(azure: Azure, model_uri: str, name: str, config: AzureConfig, owner: str | None = None) -> Any:
+    """The environment whose image serves a package; Azure ML builds it. Its version follows from what goes into it.
+
+    With an `owner`, a deployment, it carries its tag: then it goes when the deployment does.
+    """
+    version = _digest([open_package(model_uri).content_hash(), config.base_image, __version__])[:20]
     resource = f"environment {name}:{version}"
     which = {"name": name, "version": version}
     found = azure.find("environments.get", resource, which, lambda client: client.environments.get(**which))
@@ -211,14 +236,27 @@ def put_image(azure: Azure, model_uri: str, name: str, config: AzureConfig) -> A
                 build=BuildContext(path=str(context), dockerfile_path="Dockerfile"),
                 inference_config=ROUTES,
                 description=config.description,
-                tags={**config.tags},
+                tags={**config.tags, **_owned(owner)},
                 **which,
             )
             return client.environments.create_or_update(made)
 
     return azure.call(
-        "environments.create_or_update", resource, {**which, "dockerfile": "Dockerfile"}, make, Asset(**which)
+        "environments.create_or_update", resource, {**which, "dockerfile": "Dockerfile"}, make, Asset(name, version)
     )
+
+
+def _owned(owner: str | None) -> dict[str, str]:
+    return {} if owner is None else {TAG: owner}
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint(config: AzureConfig) -> str:
+    """What tells one configuration of a deployment from another; how it is waited for is none of it."""
+    return _digest({**asdict(config), "synchronous": None})[:20]
 
 
 def put_endpoint(azure: Azure, name: str, config: AzureConfig) -> Any:
@@ -243,6 +281,8 @@ def put_endpoint(azure: Azure, name: str, config: AzureConfig) -> Any:
 def put_deployment(azure: Azure, name: str, colour: str, image: Any, content_hash: str, config: AzureConfig) -> None:
     """Makes the deployment of a colour; one that an interrupted call has left is made again."""
     resource = f"online deployment {name}/{colour}"
+    marks = {TAG: name, HASH_TAG: content_hash, CONFIG_TAG: fingerprint(config), MODEL_TAG: config.model_name or name}
+    marks |= {} if config.base_image is None else {BASE_TAG: config.base_image}
 
     def make(client: Any) -> None:
         from azure.ai.ml.entities import ManagedOnlineDeployment, OnlineRequestSettings
@@ -258,7 +298,7 @@ def put_deployment(azure: Azure, name: str, colour: str, image: Any, content_has
             instance_count=config.instance_count,
             environment_variables=dict(config.environment_variables),
             request_settings=limits,
-            tags={TAG: name, HASH_TAG: content_hash},
+            tags=marks,
         )
         poller = client.online_deployments.begin_create_or_update(made)
         if config.synchronous:
@@ -268,12 +308,14 @@ def put_deployment(azure: Azure, name: str, colour: str, image: Any, content_has
     azure.call("online_deployments.begin_create_or_update", resource, shown, make, None)
 
 
-def route(azure: Azure, name: str, colour: str) -> None:
-    """Sends all of an endpoint's traffic to the deployment of a colour."""
+def route(azure: Azure, name: str, colour: str, config: AzureConfig) -> None:
+    """Sends all of an endpoint's traffic to the deployment of a colour; it gets what is said of it, too."""
 
     def make(client: Any) -> None:
         endpoint = client.online_endpoints.get(name)
         endpoint.traffic = {colour: 100}
+        endpoint.tags = {**(endpoint.tags or {}), **config.tags}
+        endpoint.description = endpoint.description if config.description is None else config.description
         client.online_endpoints.begin_create_or_update(endpoint).result()
 
     shown = {"name": name, "traffic": {colour: 100}}
@@ -332,7 +374,9 @@ class AzureClient(BaseDeploymentClient):
         digest = open_package(model_uri).content_hash()
         found = endpoint_of(self._azure, name)
         serving = None if found is None else _serving(found)
-        if serving is not None and self._hash(name, serving) != digest:
+        if found is not None and not _is_own(found):
+            raise DeploymentExistsError(name, self.target_uri)
+        if serving is not None and not _is_same(deployment_of(self._azure, name, serving), digest, chosen):
             raise DeploymentExistsError(name, self.target_uri)
         if serving is None:
             deploy(self._azure, name, model_uri, chosen, "blue")
@@ -343,6 +387,8 @@ class AzureClient(BaseDeploymentClient):
     ) -> dict[str, Any]:
         """The endpoint with another package: the other colour is made, gets the traffic, and the old one is removed.
 
+        What is not given is as the deployment has it that serves.
+
         Raises:
             DeploymentNotFoundError: [DEPLOYMENT_NOT_FOUND] there is none.
             InvalidConfigError: [INVALID_CONFIG] no model: a package can't be had back from an endpoint.
@@ -351,37 +397,39 @@ class AzureClient(BaseDeploymentClient):
         chosen = self._checked(name, flavor, config)
         if model_uri is None:
             raise InvalidConfigError("azureml", ("model_uri is missing: an update is made of a package",))
-        if self._azure.calls.real and endpoint_of(self._azure, name) is None:
-            raise DeploymentNotFoundError(name, self.target_uri)
-        replace(self._azure, name, model_uri, chosen)
+        if self._azure.calls.real:
+            before = config_of(self._azure, name, self._found(name))
+            chosen = self._checked(name, flavor, {**before, **({} if config is None else config)})
+        replace(self._azure, name, model_uri, chosen, assumed="blue")
         return described(self._azure, name)
 
     def delete_deployment(self, name: str) -> None:
-        """Removes the endpoint with its deployments, and archives the models and environments that it had."""
+        """Removes the endpoint with its deployments, and archives the models and environments that were made for it.
+
+        Raises:
+            DeploymentFailedError: [DEPLOYMENT_FAILED] a call failed, or the endpoint was not made here.
+        """
         checked_name(name, NAME, NAME_RULE)
-        resource = f"online endpoint {name}"
-        self._azure.find(
+        azure, resource = self._azure, f"online endpoint {name}"
+        found = endpoint_of(azure, name)
+        if found is not None and not _is_own(found):
+            raise DeploymentFailedError(
+                "delete",
+                resource,
+                f"it was not made here: it lacks the tag {TAG}",
+                advice="delete it by Azure's own tools",
+            )
+        # The endpoint goes last: it says under which names its models and environments are.
+        colours = () if found is None else COLOURS
+        archive(
+            azure, name, {("models", name), ("environments", name)}.union(*(assets_of(azure, name, c) for c in colours))
+        )
+        azure.find(
             "online_endpoints.begin_delete",
             resource,
             {"name": name},
             lambda client: client.online_endpoints.begin_delete(name).result(),
         )
-        for kind in ("models", "environments"):
-            which = {"name": name}
-            listed = self._azure.find(
-                f"{kind}.list",
-                f"{kind} {name}",
-                which,
-                partial(_listed, kind, name),
-            )
-            for item in listed or ():
-                version = {"name": item.name, "version": item.version}
-                self._azure.find(
-                    f"{kind}.archive",
-                    f"{kind} {item.name}:{item.version}",
-                    version,
-                    partial(_archive, kind, version),
-                )
 
     def list_deployments(self) -> list[dict[str, Any]]:
         """The endpoints that were made here, by name."""
@@ -402,10 +450,14 @@ class AzureClient(BaseDeploymentClient):
         Raises:
             DeploymentNotFoundError: [DEPLOYMENT_NOT_FOUND] there is none.
         """
+        found = self._found(name)
+        return {**_plain(found), "config": config_of(self._azure, name, found)}
+
+    def _found(self, name: str) -> Any:
         found = endpoint_of(self._azure, name)
         if found is None:
             raise DeploymentNotFoundError(name, self.target_uri)
-        return _plain(found)
+        return found
 
     def predict(self, deployment_name: str, df: Any) -> Any:
         """An endpoint's predictions.
@@ -414,7 +466,7 @@ class AzureClient(BaseDeploymentClient):
             DeploymentNotFoundError: [DEPLOYMENT_NOT_FOUND] there is none.
             DeploymentFailedError: [DEPLOYMENT_FAILED] it does not answer, or with an error.
         """
-        found = self.get_deployment(deployment_name)
+        found = _plain(self._found(deployment_name))
         resource = f"online endpoint {deployment_name}"
         keys = self._azure.call(
             "online_endpoints.get_keys",
@@ -431,15 +483,6 @@ class AzureClient(BaseDeploymentClient):
         if flavor not in (None, "python_function"):
             raise InvalidArgumentError(f"The server serves no flavor {flavor!r}", "it serves python_function")
         return read_config(AzureConfig, config, "azureml")
-
-    def _hash(self, name: str, colour: str) -> str | None:
-        found = self._azure.find(
-            "online_deployments.get",
-            f"online deployment {name}/{colour}",
-            {"name": colour, "endpoint_name": name},
-            lambda client: client.online_deployments.get(name=colour, endpoint_name=name),
-        )
-        return None if found is None else (found.tags or {}).get(HASH_TAG)
 
 
 def _listed(kind: str, name: str, client: Any) -> list[Any]:
@@ -458,30 +501,113 @@ def endpoint_of(azure: Azure, name: str) -> Any:
     )
 
 
+def deployment_of(azure: Azure, name: str, colour: str) -> Any:
+    """The deployment of a colour; None where there is none."""
+    which = {"name": colour, "endpoint_name": name}
+    return azure.find(
+        "online_deployments.get",
+        f"online deployment {name}/{colour}",
+        which,
+        lambda client: client.online_deployments.get(**which),
+    )
+
+
+def assets_of(azure: Azure, name: str, colour: str) -> set[tuple[str, str]]:
+    """The names of the model and the environment of a deployment, each with its kind; none of one that is not there."""
+    found = deployment_of(azure, name, colour)
+    if found is None:
+        return set()
+    return {
+        ("models", (found.tags or {}).get(MODEL_TAG, name)),
+        ("environments", _environment_name(found) or name),
+    }
+
+
+def archive(azure: Azure, name: str, assets: Iterable[tuple[str, str]]) -> None:
+    """Archives the versions of models and environments that were made for the deployment `name`, and no others."""
+    for kind, asset in sorted(assets, reverse=True):
+        there = azure.find(f"{kind}.list", f"{kind} {asset}", {"name": asset}, partial(_listed, kind, asset))
+        if not azure.calls.real:
+            there = [Asset(asset, "HASH", _owned(name))]
+        for item in there or ():
+            if (item.tags or {}).get(TAG) == name:
+                version = {"name": item.name, "version": item.version}
+                resource = f"{kind} {item.name}:{item.version}"
+                azure.find(f"{kind}.archive", resource, version, partial(_archive, kind, version))
+
+
+def config_of(azure: Azure, name: str, endpoint: Any) -> dict[str, Any]:
+    """The configuration of an endpoint and of its deployment that serves, as keys of `AzureConfig`."""
+    known: dict[str, Any] = {
+        "auth_mode": endpoint.auth_mode,
+        "description": endpoint.description,
+        "tags": {key: text for key, text in (endpoint.tags or {}).items() if key != TAG},
+    }
+    colour = _serving(endpoint)
+    found = None if colour is None else deployment_of(azure, name, colour)
+    if found is not None:
+        limits, tags = found.request_settings, found.tags or {}
+        known |= {
+            "instance_type": found.instance_type,
+            "instance_count": found.instance_count,
+            "environment_variables": dict(found.environment_variables or {}),
+            "request_timeout_ms": None if limits is None else limits.request_timeout_ms,
+            "max_concurrent": None if limits is None else limits.max_concurrent_requests_per_instance,
+            "base_image": tags.get(BASE_TAG),
+            "model_name": _other_than(name, tags.get(MODEL_TAG)),
+            "image_name": _other_than(name, _environment_name(found)),
+        }
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def _other_than(name: str, found: str | None) -> str | None:
+    return None if found == name else found
+
+
+def _environment_name(deployment: Any) -> str | None:
+    """The name of a deployment's environment, which Azure tells as an ARM id, or as it was put."""
+    found = re.search(r"(?:/environments/|^azureml:)([^/:]+)", str(deployment.environment or ""))
+    return None if found is None else found[1]
+
+
+def _is_own(endpoint: Any) -> bool:
+    return bool((endpoint.tags or {}).get(TAG) == endpoint.name)
+
+
+def _is_same(deployment: Any, digest: str, config: AzureConfig) -> bool:
+    tags = {} if deployment is None else deployment.tags or {}
+    return tags.get(HASH_TAG) == digest and tags.get(CONFIG_TAG) == fingerprint(config)
+
+
 def described(azure: Azure, name: str) -> dict[str, Any]:
     """An endpoint as plain values."""
     found = endpoint_of(azure, name)
     return {"name": name, "flavor": "python_function", **({"status": "not made"} if found is None else _plain(found))}
 
 
-def replace(azure: Azure, name: str, model_uri: str, config: AzureConfig) -> Any:
-    """The registered model of a package, after the endpoint serves it in place of what it had, if anything."""
+def replace(azure: Azure, name: str, model_uri: str, config: AzureConfig, *, assumed: str | None = None) -> Any:
+    """The registered model of a package, after the endpoint serves it in place of what it had, if anything.
+
+    `assumed` is the colour that a dry run takes to serve.
+    """
     found = endpoint_of(azure, name)
-    old = None if found is None else _serving(found)
+    old = (None if azure.calls.real else assumed) if found is None else _serving(found)
     model = deploy(azure, name, model_uri, config, "green" if old == "blue" else "blue")
     if old is not None and config.synchronous:
+        # What has another name than before would be found by nobody once the old deployment is gone.
+        archive(azure, name, assets_of(azure, name, old) - assets_of(azure, name, "green" if old == "blue" else "blue"))
         remove_deployment(azure, name, old)
     return model
 
 
 def deploy(azure: Azure, name: str, model_uri: str, config: AzureConfig, colour: str) -> Any:
     """The registered model of a package, after a deployment of it got an endpoint's traffic."""
-    model = put_model(azure, model_uri, config.model_name or name, config)
-    image = put_image(azure, model_uri, config.image_name or name, config)
+    model = put_model(azure, model_uri, config.model_name or name, config, name)
+    image = put_image(azure, model_uri, config.image_name or name, config, name)
     put_endpoint(azure, name, config)
     put_deployment(azure, name, colour, image, open_package(model_uri).content_hash(), config)
     if config.synchronous:
-        route(azure, name, colour)
+        route(azure, name, colour, config)
     return model
 
 

@@ -24,7 +24,7 @@ import spark_models.azureml
 from spark_models.cli import cli
 from spark_models.deploy.laws import TargetLaws
 from spark_models.deployments import get_deploy_client
-from spark_models.errors import DeploymentFailedError
+from spark_models.errors import DeploymentExistsError, DeploymentFailedError
 
 _spec = importlib.util.spec_from_file_location("azure_server", Path(__file__).with_name("azure_server.py"))
 assert _spec is not None
@@ -68,7 +68,17 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_it_keeps_the_laws(azure: Any, packages: list[str]) -> None:
-    TargetLaws(TARGET, *packages, config=QUICK, predicts=False).hold()
+    other = {
+        "instance_count": 3,
+        "environment_variables": {"MODE": "x"},
+        "request_timeout_ms": 5000,
+        "base_image": "own",
+        "tags": {"team": "a"},
+        "description": "Churn",
+        "image_name": "own-image",
+        "model_name": "own-model",
+    }
+    TargetLaws(TARGET, *packages, config=QUICK, predicts=False, other=other).hold()
     assert "onlineEndpoints" not in azure.kinds()
     assert "onlineEndpoints/deployments" not in azure.kinds()
 
@@ -189,3 +199,88 @@ def test_a_line_that_is_cut_at_any_write_leaves_nothing(
             assert client.get_deployment("churn")["traffic"] == {"blue": 100}
             client.delete_deployment("churn")
             assert "onlineEndpoints" not in azure.kinds(), f"after {writes[place]} was {fault}"
+
+
+def versions(azure: Any, kind: str, archived: bool) -> list[str]:
+    """The names of registered models or environments by whether they are archived."""
+    there = {path: value for path, value in azure.resources.items() if f"/{kind}/" in path and "/versions/" in path}
+    found = [path for path, value in there.items() if bool(value["properties"].get("isArchived")) == archived]
+    return sorted({path.split(f"/{kind}/")[1].partition("/")[0] for path in found})
+
+
+def test_only_what_was_made_for_a_deployment_is_archived(azure: Any, packages: list[str]) -> None:
+    workspace = SimpleNamespace(name="w", subscription_id="s", resource_group="g")
+    # Registered for their own sake, under the name of a deployment to be.
+    spark_models.azureml.build_image(packages[1], workspace, image_name="churn", model_name="churn")
+    client = get_deploy_client(TARGET)
+    client.create_deployment("churn", packages[0], config={**QUICK, "image_name": "wine", "model_name": "grapes"})
+    client.update_deployment("churn", packages[1], config={"image_name": "churn", "model_name": "churn"})
+    client.delete_deployment("churn")
+    assert versions(azure, "models", archived=False) == ["churn"]
+    assert versions(azure, "environments", archived=False) == ["churn"]
+    client.create_deployment("churn", packages[0], config={**QUICK, "image_name": "wine2", "model_name": "grapes2"})
+    client.delete_deployment("churn")
+    assert "grapes2" in versions(azure, "models", archived=True)
+    assert "wine2" in versions(azure, "environments", archived=True)
+    assert versions(azure, "models", archived=False) == ["churn"]
+
+
+def test_an_endpoint_of_somebody_else_is_left_alone(azure: Any, packages: list[str]) -> None:
+    client = get_deploy_client(TARGET)
+    client.create_deployment("churn", packages[0], config=QUICK)
+    (endpoint,) = [value for path, value in azure.resources.items() if path.endswith("/onlineEndpoints/churn")]
+    endpoint["tags"] = {}
+    with pytest.raises(DeploymentFailedError, match="it was not made here"):
+        client.delete_deployment("churn")
+    with pytest.raises(DeploymentExistsError):
+        client.create_deployment("churn", packages[0], config=QUICK)
+    assert azure.kinds()["onlineEndpoints"] == ["churn"]
+
+
+def test_a_delete_that_is_refused_at_any_write_goes_on(azure: Any, packages: list[str]) -> None:
+    client = get_deploy_client(TARGET)
+    names = {"image_name": "wine", "model_name": "grapes"}
+    place = 0
+    while True:
+        azure.reset()
+        client.create_deployment("churn", packages[0], config={**QUICK, **names})
+        seen: list[str] = []
+
+        def refuse(call: str, seen: list[str] = seen, place: int = place) -> Any:
+            seen += [call] if call.startswith(("PUT", "DELETE")) else []
+            return (400, {"error": {"code": "BadRequest", "message": "not today"}}) if len(seen) > place else None
+
+        azure.fault = refuse
+        try:
+            client.delete_deployment("churn")
+            break
+        except DeploymentFailedError:
+            azure.fault = lambda call: None
+        client.delete_deployment("churn")
+        assert "onlineEndpoints" not in azure.kinds()
+        assert versions(azure, "models", archived=False) == []
+        assert versions(azure, "environments", archived=False) == []
+        place += 1
+    assert place == 3
+
+
+def test_a_dry_run_shows_every_write_of_an_update_and_a_delete(azure: Any, packages: list[str]) -> None:
+    shown: list[str] = []
+    client = get_deploy_client(TARGET)
+    client.dry_run(shown.append)
+    client.update_deployment("churn", packages[1], config=QUICK)
+    client.delete_deployment("churn")
+    calls = [line.split()[0] for line in shown]
+    writes = [call.removeprefix("azureml.") for call in calls if call.rpartition(".")[2] not in ("get", "list")]
+    assert writes == [
+        "models.create_or_update",
+        "environments.create_or_update",
+        "online_endpoints.begin_create_or_update",
+        "online_deployments.begin_create_or_update",
+        "online_endpoints.begin_create_or_update",
+        "online_deployments.begin_delete",
+        "models.archive",
+        "environments.archive",
+        "online_endpoints.begin_delete",
+    ]
+    assert azure.calls == []

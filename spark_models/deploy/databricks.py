@@ -6,14 +6,15 @@ that file: no index is asked for our name.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import posixpath
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,12 @@ T = TypeVar("T")
 NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?")
 TAG = "spark_models_app"
 HASH_TAG = "spark_models_hash"
+CONFIG_TAG = "spark_models_config"
+"""The tag whose value follows from the configuration: so a repeated create is told from another."""
+
+FOLDER_TAG, FORMER_TAG = "spark_models_folder", "spark_models_former_folder"
+"""The tags of a job for its files: where they are, and where they were before an update."""
+
 KINDS = ("endpoint", "job")
 
 SCRIPT = '''\
@@ -97,9 +104,16 @@ def target_help() -> str:
     return HELP + config_help(DatabricksConfig)
 
 
-def run_local(name: str, model_uri: str, flavor: str | None = None, config: Config | None = None) -> None:
+def run_local(
+    name: str,
+    model_uri: str,
+    flavor: str | None = None,
+    config: Config | None = None,
+    *,
+    show: Callable[[str], None] | None = None,
+) -> None:
     """Builds the image here and runs it in the foreground."""
-    docker.run_image(name, model_uri, flavor, config)
+    docker.run_image(name, model_uri, flavor, config, show=show)
 
 
 class Workspace:
@@ -202,14 +216,14 @@ class DatabricksClient(BaseDeploymentClient):
         """The new endpoint or job.
 
         Raises:
-            DeploymentExistsError: [DEPLOYMENT_EXISTS] there is one of the name, of another package.
+            DeploymentExistsError: [DEPLOYMENT_EXISTS] there is one of the name, of another package or configuration.
             DeploymentFailedError: [DEPLOYMENT_FAILED] a call failed; the text names the resource.
         """
         chosen = _checked(name, flavor, config)
         digest = open_package(model_uri).content_hash()
         found = self._found(name)
         if found is not None:
-            if found["content_hash"] != digest or found["kind"] != chosen.kind:
+            if (found["content_hash"], found["config_hash"]) != (digest, _fingerprint(chosen)):
                 raise DeploymentExistsError(name, self.target_uri)
             self._await(name, found, chosen)
         else:
@@ -221,17 +235,28 @@ class DatabricksClient(BaseDeploymentClient):
     ) -> dict[str, Any]:
         """The endpoint or job with another package; an endpoint serves the old one until the new one is ready.
 
+        What is not given is as the endpoint or job has it, but for a registered model of the user's own: its package is
+        not the one that is given.
+
         Raises:
             DeploymentNotFoundError: [DEPLOYMENT_NOT_FOUND] there is none.
             InvalidConfigError: [INVALID_CONFIG] no model: the package is sent with each update.
         """
         if model_uri is None:
             raise InvalidConfigError("databricks", ("model_uri is missing: an update is made of a package",))
-        found = self._found(name)
-        if found is None and self._workspace.calls.real:
-            raise DeploymentNotFoundError(name, self.target_uri)
-        kind = {} if found is None else {"kind": found["kind"]}
-        chosen = _checked(name, flavor, {**kind, **({} if config is None else config)})
+        given = {} if config is None else dict(config)
+        if self._workspace.calls.real:
+            found = self._found(name)
+            if found is None:
+                raise DeploymentNotFoundError(name, self.target_uri)
+            kept = self._config(name, found)
+            before = {key: value for key, value in kept.items() if key not in ("entity_name", "entity_version")}
+            if given.get("kind", found["kind"]) != found["kind"]:
+                raise InvalidConfigError("databricks", (f"kind is {found['kind']} and can't change: delete it first",))
+        else:
+            found = {"kind": str(given.get("kind", "endpoint")), "id": 0, "folder": None, "former": None}
+            before = {}
+        chosen = _checked(name, flavor, {**before, **given})
         self._put(name, model_uri, open_package(model_uri).content_hash(), chosen, found)
         return self._described(name, chosen)
 
@@ -239,31 +264,44 @@ class DatabricksClient(BaseDeploymentClient):
         """Removes the endpoint, the job, the registered model and the files of the name; `volume` is where they are.
 
         The volume is known from the endpoint or job; give it for one that was cut off before these were made.
+
+        Raises:
+            DeploymentFailedError: [DEPLOYMENT_FAILED] a call failed, or the endpoint was not made here.
         """
         checked_name(name, NAME, _RULE)
         volume = (read_config(DatabricksConfig, config, "databricks").volume) if config else None
-        found = self._found(name)
         folders: set[str] = {_folder(volume, name)} if volume is not None else set()
-        self._workspace.find(
-            "serving_endpoints.delete",
-            f"serving endpoint {name}",
-            {"name": name},
-            lambda client: client.serving_endpoints.delete(name),
-        )
-        for job in self._jobs(name):
-            folders |= {job["folder"]} if job["folder"] is not None else set()
+        jobs = self._jobs(name)
+        self._delete_endpoint(name, others=jobs == [])
+        if jobs == [] and not self._workspace.calls.real:
+            jobs = [{"id": 0, "folder": _folder(volume or "/Volumes/…", name), "former": None}]
+        folders |= {job[key] for job in jobs for key in ("folder", "former") if job[key] is not None}
+        folders |= set(self._registered_folders(name))
+        for folder in sorted(folders):
+            self._remove_folder(folder)
+        # What says where files are goes after them, so that a delete which is cut off can be repeated.
+        for job in jobs:
             self._workspace.find("jobs.delete", f"job {name}", {"job_id": job["id"]}, partial(_delete_job, job["id"]))
-        folders |= self._registered_folders(name)
         self._workspace.find(
             "model_registry.delete_model",
             f"registered model {_model_name(name)}",
             {"name": _model_name(name)},
             lambda client: client.model_registry.delete_model(_model_name(name)),
         )
-        if found is None and folders == set() and not self._workspace.calls.real:
-            folders = {_folder("/Volumes/…", name)}
-        for folder in sorted(folders):
-            self._remove_folder(folder)
+
+    def _delete_endpoint(self, name: str, *, others: bool) -> None:
+        """Removes the endpoint; one that was not made here stays, and is an error where it may be what is meant."""
+        resource = f"serving endpoint {name}"
+        endpoint = self._endpoint(name)
+        if endpoint is not None and _tags(endpoint.tags).get(TAG) != name:
+            if not others:
+                return
+            raise DeploymentFailedError(
+                "delete", resource, f"it was not made here: it lacks the tag {TAG}", advice="delete it in the workspace"
+            )
+        self._workspace.find(
+            "serving_endpoints.delete", resource, {"name": name}, lambda client: client.serving_endpoints.delete(name)
+        )
 
     def list_deployments(self) -> list[dict[str, Any]]:
         """The endpoints and jobs that were made here, by name."""
@@ -278,7 +316,8 @@ class DatabricksClient(BaseDeploymentClient):
         names = {endpoint.name for endpoint in endpoints if _tags(endpoint.tags).get(TAG) == endpoint.name}
         jobs = self._workspace.call("jobs.list", "jobs", {}, lambda client: list(client.jobs.list()), nothing)
         names |= {(job.settings.tags or {}).get(TAG) for job in jobs if job.settings is not None} - {None}
-        return [self.get_deployment(str(name)) for name in sorted(map(str, names))]
+        found = [self._found(name) for name in sorted(map(str, names))]
+        return [_shown(deployment) for deployment in found if deployment is not None]
 
     def get_deployment(self, name: str) -> dict[str, Any]:
         """An endpoint or job.
@@ -289,7 +328,7 @@ class DatabricksClient(BaseDeploymentClient):
         found = self._found(name)
         if found is None:
             raise DeploymentNotFoundError(name, self.target_uri)
-        return found
+        return {**_shown(found), "config": self._config(name, found)}
 
     def predict(self, deployment_name: str, df: Any) -> Any:
         """An endpoint's predictions.
@@ -299,7 +338,10 @@ class DatabricksClient(BaseDeploymentClient):
             NotSupportedError: [NOT_SUPPORTED] it is a job.
             DeploymentFailedError: [DEPLOYMENT_FAILED] it does not answer, or with an error.
         """
-        if self.get_deployment(deployment_name)["kind"] == "job":
+        found = self._found(deployment_name)
+        if found is None and self._workspace.calls.real:
+            raise DeploymentNotFoundError(deployment_name, self.target_uri)
+        if found is not None and found["kind"] == "job":
             raise NotSupportedError("predict with a job", "databricks")
         rows = json.loads(split_json(df))
 
@@ -313,23 +355,29 @@ class DatabricksClient(BaseDeploymentClient):
             resource,
         )
 
-    def _found(self, name: str) -> dict[str, Any] | None:
-        checked_name(name, NAME, _RULE)
-        endpoint = self._workspace.find(
+    def _endpoint(self, name: str) -> Any:
+        return self._workspace.find(
             "serving_endpoints.get",
             f"serving endpoint {name}",
             {"name": name},
             lambda client: client.serving_endpoints.get(name),
         )
+
+    def _found(self, name: str) -> dict[str, Any] | None:
+        """What there is of the name: an endpoint, else a job of ours, else None."""
+        checked_name(name, NAME, _RULE)
+        endpoint = self._endpoint(name)
         if endpoint is not None:
-            state = endpoint.state
+            state, tags = endpoint.state, _tags(endpoint.tags)
             ready = "" if state is None or state.ready is None else state.ready.value
             return {
                 "name": name,
                 "kind": "endpoint",
                 "status": "running" if ready == "READY" else "starting",
-                "content_hash": _tags(endpoint.tags).get(HASH_TAG),
+                "content_hash": tags.get(HASH_TAG),
+                "config_hash": tags.get(CONFIG_TAG),
                 "id": endpoint.id,
+                "made": endpoint,
             }
         jobs = self._jobs(name)
         return None if jobs == [] else {"name": name, "kind": "job", "status": "made", **jobs[0]}
@@ -337,19 +385,35 @@ class DatabricksClient(BaseDeploymentClient):
     def _jobs(self, name: str) -> list[dict[str, Any]]:
         nothing: list[Any] = []
         jobs = self._workspace.call(
-            "jobs.list", f"job {name}", {"name": name}, lambda client: list(client.jobs.list(name=name)), nothing
+            "jobs.list",
+            f"job {name}",
+            {"name": name},
+            lambda client: list(client.jobs.list(name=name, expand_tasks=True)),
+            nothing,
         )
         ours = [job for job in jobs if (job.settings.tags or {}).get(TAG) == name]
         return [
             {
                 "id": job.job_id,
                 "content_hash": job.settings.tags.get(HASH_TAG),
-                "folder": job.settings.tags.get("spark_models_folder"),
+                "config_hash": job.settings.tags.get(CONFIG_TAG),
+                "folder": job.settings.tags.get(FOLDER_TAG),
+                "former": job.settings.tags.get(FORMER_TAG),
+                "made": job.settings,
             }
             for job in ours
         ]
 
-    def _registered_folders(self, name: str) -> set[str]:
+    def _config(self, name: str, found: Mapping[str, Any]) -> dict[str, Any]:
+        """The configuration of what there is, as keys of `DatabricksConfig`."""
+        known = _of_job(found) if found["kind"] == "job" else _of_endpoint(name, found["made"])
+        if found["kind"] == "endpoint" and "entity_name" not in known:
+            folders = self._registered_folders(name)
+            known["volume"] = posixpath.dirname(folders[0]) if folders != [] else None
+        return {key: value for key, value in {"kind": found["kind"], **known}.items() if value is not None}
+
+    def _registered_folders(self, name: str) -> list[str]:
+        """The folders that versions of the registered model came from, the newest version's first."""
         model = _model_name(name)
         versions = self._workspace.find(
             "model_registry.search_model_versions",
@@ -357,8 +421,9 @@ class DatabricksClient(BaseDeploymentClient):
             {"filter": f"name='{model}'"},
             lambda client: list(client.model_registry.search_model_versions(filter=f"name='{model}'")),
         )
-        sources = [version.source or "" for version in versions or ()]
-        return {posixpath.dirname(source.removeprefix("dbfs:")) for source in sources if source.startswith("dbfs:")}
+        newest = sorted(versions or (), key=lambda version: int(version.version or 0), reverse=True)
+        sources = [version.source or "" for version in newest]
+        return [posixpath.dirname(source.removeprefix("dbfs:")) for source in sources if source.startswith("dbfs:")]
 
     def _put(self, name: str, model_uri: str, digest: str, config: DatabricksConfig, found: Any) -> None:
         if config.kind == "job":
@@ -384,14 +449,17 @@ class DatabricksClient(BaseDeploymentClient):
                 scale_to_zero_enabled=config.scale_to_zero,
                 environment_vars=dict(config.environment_vars) or None,
             )
-            tags = {TAG: name, HASH_TAG: digest}
+            tags = {TAG: name, HASH_TAG: digest, CONFIG_TAG: _fingerprint(config)}
             if found is None:
                 inputs = serving.EndpointCoreConfigInput(name=name, served_entities=[served])
                 marks = [serving.EndpointTag(key=key, value=value) for key, value in tags.items()]
                 client.serving_endpoints.create(name=name, config=inputs, tags=marks).result(timeout=wait)
                 return
             client.serving_endpoints.update_config(name=name, served_entities=[served]).result(timeout=wait)
-            client.serving_endpoints.patch(name=name, add_tags=[serving.EndpointTag(key=HASH_TAG, value=digest)])
+            client.serving_endpoints.patch(
+                name=name,
+                add_tags=[serving.EndpointTag(key=key, value=tags[key]) for key in (HASH_TAG, CONFIG_TAG)],
+            )
 
         call = "serving_endpoints.create" if found is None else "serving_endpoints.update_config"
         self._workspace.call(call, f"serving endpoint {name}", shown, make, None)
@@ -450,6 +518,11 @@ class DatabricksClient(BaseDeploymentClient):
         self._upload(script, SCRIPT.encode())
         wheel = f"{source}/wheels/{_wheel_name()}"
         resource = f"job {name}"
+        former = None if found is None or found["folder"] in (None, folder) else found["folder"]
+        if found is not None and found["former"] not in (None, folder, former):
+            self._remove_folder(found["former"])  # an update that was cut off has left it
+        marks = {TAG: name, HASH_TAG: digest, CONFIG_TAG: _fingerprint(config), FOLDER_TAG: folder}
+        marks |= {} if former is None else {FORMER_TAG: former}
         parameters = [source, config.input_table, config.output_table, config.write_mode]
 
         def make(client: Any) -> None:
@@ -476,7 +549,7 @@ class DatabricksClient(BaseDeploymentClient):
                 name=name,
                 tasks=[task],
                 environments=environments,
-                tags={TAG: name, HASH_TAG: digest, "spark_models_folder": folder},
+                tags=marks,
                 max_concurrent_runs=1,
                 schedule=None
                 if config.cron is None
@@ -489,6 +562,8 @@ class DatabricksClient(BaseDeploymentClient):
 
         shown = {"name": name, "script": script, "parameters": parameters, "wheel": wheel}
         self._workspace.call("jobs.create" if found is None else "jobs.reset", resource, shown, make, None)
+        if former is not None:
+            self._remove_folder(former)
 
     def _sent(self, name: str, model_uri: str, digest: str, config: DatabricksConfig) -> str:
         """The directory of a package in the volume; what is there whole is not sent again."""
@@ -524,6 +599,8 @@ class DatabricksClient(BaseDeploymentClient):
             {"directory_path": folder},
             lambda client: list(client.files.list_directory_contents(folder)),
         )
+        if not self._workspace.calls.real:
+            self._delete_file(f"{folder}/…")
         for entry in entries or ():
             if entry.is_directory:
                 self._remove_folder(entry.path.rstrip("/"))
@@ -543,7 +620,8 @@ class DatabricksClient(BaseDeploymentClient):
 
     def _described(self, name: str, config: DatabricksConfig) -> dict[str, Any]:
         found = self._found(name)
-        return {"flavor": "python_function", **({"name": name, "kind": config.kind} if found is None else found)}
+        facts = {"name": name, "kind": config.kind} if found is None else _shown(found)
+        return {"flavor": "python_function", **facts}
 
 
 _RULE = "use letters, digits, '_' and '-', at most 63, a letter or digit first and last"
@@ -571,6 +649,45 @@ def _checked(name: str, flavor: str | None, config: Config | None) -> Databricks
     if problems != []:
         raise InvalidConfigError("databricks", tuple(problems))
     return chosen
+
+
+def _fingerprint(config: DatabricksConfig) -> str:
+    """What tells one configuration from another; how long it is waited for is none of it."""
+    facts = {**asdict(config), "timeout_seconds": None}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
+
+
+def _shown(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if key not in ("made", "config_hash", "former")}
+
+
+def _of_endpoint(name: str, endpoint: Any) -> dict[str, Any]:
+    """What an endpoint serves, as configuration; of one that is on its way, what it shall serve."""
+    configs = [config for config in (endpoint.pending_config, endpoint.config) if config is not None]
+    entity = next((served for config in configs for served in config.served_entities or ()), None)
+    if entity is None:
+        return {}
+    own = entity.entity_name == _model_name(name)
+    return {
+        "workload_size": entity.workload_size,
+        "scale_to_zero": entity.scale_to_zero_enabled,
+        "environment_vars": dict(entity.environment_vars or {}),
+        **({} if own else {"entity_name": entity.entity_name, "entity_version": entity.entity_version}),
+    }
+
+
+def _of_job(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job does, as configuration."""
+    settings = found["made"]
+    known: dict[str, Any] = {
+        "volume": None if found["folder"] is None else posixpath.dirname(found["folder"]),
+        "cron": None if settings.schedule is None else settings.schedule.quartz_cron_expression,
+    }
+    for task in settings.tasks or ():
+        _, known["input_table"], known["output_table"], known["write_mode"] = task.spark_python_task.parameters
+        known["cluster_id"] = task.existing_cluster_id
+        known["new_cluster"] = None if task.new_cluster is None else task.new_cluster.as_dict()
+    return known
 
 
 def _folder(volume: str, name: str) -> str:

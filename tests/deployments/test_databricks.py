@@ -230,13 +230,17 @@ ENDPOINT = {"volume": VOLUME}
 JOB = {"volume": VOLUME, "kind": "job", "input_table": "main.default.rows", "output_table": "main.default.scored"}
 
 
+SERVED = {"workload_size": "Medium", "scale_to_zero": False, "environment_vars": {"TOKEN": "{{secrets/a/b}}"}}
+RUN = {"cron": "0 0 6 * * ?", "write_mode": "append", "new_cluster": {"spark_version": "16.4.x-scala2.12"}}
+
+
 def test_an_endpoint_keeps_the_laws(workspace: State, packages: list[str]) -> None:
-    TargetLaws("databricks", *packages, config=ENDPOINT, predicts=False).hold()
+    TargetLaws("databricks", *packages, config=ENDPOINT, predicts=False, other=SERVED).hold()
     assert workspace.left() == []
 
 
 def test_a_job_keeps_the_laws(workspace: State, packages: list[str]) -> None:
-    TargetLaws("databricks", *packages, config=JOB, predicts=False).hold()
+    TargetLaws("databricks", *packages, config=JOB, predicts=False, other=RUN).hold()
     assert workspace.left() == []
 
 
@@ -356,4 +360,90 @@ def test_a_dry_run_makes_no_call(workspace: State, packages: list[str]) -> None:
     client.delete_deployment("churn")
     calls = [line.split()[0] for line in shown]
     assert {"databricks.files.upload", "databricks.serving_endpoints.create", "databricks.jobs.list"} <= set(calls)
+    assert workspace.calls == []
+
+
+@pytest.mark.parametrize("config", [ENDPOINT, JOB], ids=["endpoint", "job"])
+def test_a_delete_that_is_refused_at_any_call_goes_on(
+    workspace: State, packages: list[str], config: dict[str, str]
+) -> None:
+    client = get_deploy_client("databricks")
+    client.create_deployment("churn", packages[0], config=config)
+    workspace.calls.clear()
+    client.delete_deployment("churn")
+    count = sum(not call.startswith(("GET", "HEAD")) for call in workspace.calls)
+    for place in (1, 2, count // 2, *range(count - 4, count)):
+        client.create_deployment("churn", packages[0], config=config)
+        seen: list[str] = []
+
+        def refuse(call: str, seen: list[str] = seen, place: int = place) -> Any:
+            seen += [call] if not call.startswith(("GET", "HEAD")) else []
+            return (400, {"error_code": "BAD_REQUEST", "message": "not today"}) if len(seen) > place else None
+
+        workspace.fault = refuse
+        with pytest.raises(DeploymentFailedError, match="not today"):
+            client.delete_deployment("churn")
+        workspace.fault = lambda call: None
+        client.delete_deployment("churn")
+        assert workspace.left() == [], f"after a refusal of {seen[-1]}"
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut"])
+def test_a_job_that_moves_to_another_volume_leaves_nothing_in_the_first(
+    workspace: State, packages: list[str], cut: bool
+) -> None:
+    client = get_deploy_client("databricks")
+    client.create_deployment("churn", packages[0], config=JOB)
+    other = {"volume": "/Volumes/main/default/others"}
+    if cut:
+        workspace.fault = lambda call: (
+            (400, {"error_code": "BAD_REQUEST", "message": "not today"}) if call.startswith("DELETE") else None
+        )
+        with pytest.raises(DeploymentFailedError):
+            client.update_deployment("churn", packages[1], config=other)
+        workspace.fault = lambda call: None
+    else:
+        client.update_deployment("churn", packages[1], config=other)
+        assert [path for path in workspace.files if path.startswith(VOLUME)] == []
+    client.delete_deployment("churn")
+    assert workspace.left() == []
+
+
+def test_an_endpoint_of_somebody_else_is_left_alone(workspace: State, packages: list[str]) -> None:
+    client = get_deploy_client("databricks")
+    client.create_deployment("churn", packages[0], config=ENDPOINT)
+    workspace.endpoints["churn"]["tags"] = []
+    with pytest.raises(DeploymentFailedError, match="it was not made here"):
+        client.delete_deployment("churn")
+    assert list(workspace.endpoints) == ["churn"]
+
+
+def test_what_was_made_stays_what_it_is(workspace: State, packages: list[str]) -> None:
+    client = get_deploy_client("databricks")
+    client.create_deployment("churn", packages[0], config=ENDPOINT)
+    with pytest.raises(InvalidConfigError, match="kind is endpoint and can't change"):
+        client.update_deployment("churn", packages[1], config=JOB)
+
+
+@pytest.mark.parametrize(
+    ("config", "made"), [(ENDPOINT, "serving_endpoints.update_config"), (JOB, "jobs.reset")], ids=["endpoint", "job"]
+)
+def test_a_dry_run_shows_every_write_of_an_update_and_a_delete(
+    workspace: State, packages: list[str], config: dict[str, str], made: str
+) -> None:
+    shown: list[str] = []
+    client = get_deploy_client("databricks")
+    client.dry_run(shown.append)
+    client.update_deployment("churn", packages[1], config=config)
+    assert f"databricks.{made}" in {line.split()[0] for line in shown}
+    shown.clear()
+    client.delete_deployment("churn")
+    calls = [line.split()[0].removeprefix("databricks.") for line in shown]
+    assert [call for call in calls if "delete" in call] == [
+        "serving_endpoints.delete",
+        "files.delete",
+        "files.delete_directory",
+        "jobs.delete",
+        "model_registry.delete_model",
+    ]
     assert workspace.calls == []

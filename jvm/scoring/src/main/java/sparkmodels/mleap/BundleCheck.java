@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -16,8 +17,9 @@ import sparkmodels.packages.Limits;
 
 /** Looks a bundle through before MLeap loads it, so that an error names the file and what is wrong in it. */
 final class BundleCheck {
-    /** Ops of which a null in the JSON means what JSON has no number for: an infinite end, or NaN as a missing value. */
-    private static final Set<String> MEANT_NULLS = Set.of("bucketizer", "imputer", "normalizer");
+    /** Attributes whose nulls mean what JSON has no number for: an infinite end or norm, or NaN as a missing value. */
+    private static final Map<String, String> MEANT_NULLS =
+            Map.of("bucketizer", "splits", "imputer", "missing_value", "normalizer", "p_norm");
 
     private final Path folder;
     private final Path place;
@@ -63,6 +65,18 @@ final class BundleCheck {
     }
 
     private void node(Path node, int depth) {
+        Path modelFile = node.resolve("model.json");
+        Map<?, ?> model = model(node, depth);
+        shape(node.resolve("node.json"));
+        if ("pipeline".equals(model.get("op"))) {
+            for (String name : nodes(model, modelFile)) {
+                node(node.resolve(name + ".node"), depth + 1);
+            }
+        }
+    }
+
+    /** The model of a folder, and those inside it: the trees of a forest, the classifiers of a one-vs-rest. */
+    private Map<?, ?> model(Path node, int depth) {
         if (depth > limits.depth()) {
             throw invalid("It has more than " + limits.depth() + " levels", node, null);
         }
@@ -79,16 +93,35 @@ final class BundleCheck {
                     "leave that stage out, or score with Spark");
         }
         if (model.get("attributes") instanceof Map<?, ?> attributes) {
-            attributes.values().forEach(value -> requireValues(value, MEANT_NULLS.contains(op), modelFile));
+            attributes.forEach((name, value) -> requireValues(value, name.equals(MEANT_NULLS.get(op)), modelFile));
+            requireEnds(op, attributes, modelFile);
             requireTrees(attributes, modelFile);
         }
-        trees(node);
-        shape(node.resolve("node.json"));
-        if (op.equals("pipeline")) {
-            for (String name : nodes(model, modelFile)) {
-                node(node.resolve(name + ".node"), depth + 1);
-            }
+        tree(node.resolve("tree.json"));
+        List<Path> inner = inner(node);
+        inner.forEach(folder -> model(folder, depth + 1));
+        if (op.equals("one_vs_rest")
+                && model.get("attributes") instanceof Map<?, ?> attributes
+                && attributes.get("num_classes") instanceof Map<?, ?> classes
+                && classes.get("long") instanceof Integer count
+                && count != inner.size()) {
+            throw invalid("There are %d classes and %d models".formatted(count, inner.size()), modelFile, null);
         }
+        return model;
+    }
+
+    private List<Path> inner(Path node) {
+        List<Path> found = new ArrayList<>();
+        try (DirectoryStream<Path> folders = Files.newDirectoryStream(node, "{model,tree}*")) {
+            for (Path folder : folders) {
+                if (Files.isDirectory(folder) && !folder.toString().endsWith(".node")) {
+                    found.add(folder);
+                }
+            }
+        } catch (IOException error) {
+            throw invalid("It can't be read", node, error);
+        }
+        return found;
     }
 
     /** MLeap takes a null for a number that is none and what is empty for 0, and scores with it. */
@@ -106,6 +139,17 @@ final class BundleCheck {
         }
     }
 
+    /** MLeap takes a null at an end of the splits for an infinite one, and elsewhere for NaN. */
+    private void requireEnds(String op, Map<?, ?> attributes, Path file) {
+        if (op.equals("bucketizer")
+                && attributes.get("splits") instanceof Map<?, ?> splits
+                && splits.get("double") instanceof List<?> numbers
+                && numbers.size() > 2
+                && numbers.subList(1, numbers.size() - 1).contains(null)) {
+            throw invalid("A value is null", file, null);
+        }
+    }
+
     private void requireTrees(Map<?, ?> attributes, Path file) {
         if (attributes.get("trees") instanceof Map<?, ?> trees
                 && trees.get("string") instanceof List<?> names
@@ -117,23 +161,13 @@ final class BundleCheck {
     }
 
     /** The nodes of a tree, one in a line. */
-    private void trees(Path node) {
-        Path file = node.resolve("tree.json");
+    private void tree(Path file) {
         if (Files.isRegularFile(file)) {
             for (String line : Json.lines(file, limits)) {
                 if (line.contains("null")) {
                     throw invalid("A value is null", file, null);
                 }
             }
-        }
-        try (DirectoryStream<Path> ensemble = Files.newDirectoryStream(node, "tree*")) {
-            for (Path folder : ensemble) {
-                if (Files.isDirectory(folder)) {
-                    trees(folder);
-                }
-            }
-        } catch (IOException error) {
-            throw invalid("It can't be read", node, error);
         }
     }
 

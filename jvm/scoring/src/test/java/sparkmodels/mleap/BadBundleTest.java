@@ -163,6 +163,74 @@ final class BadBundleTest {
         everyValue(other);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"null", "\"text\"", "[]", "{}", "true", "REMOVED", "EXTRA"})
+    void everyValueOfAModelInside(String other) throws IOException {
+        Packages.oneVsRest(root);
+        everyValue(other);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "\"intercept\": {}",
+                "\"intercept\": null",
+                "\"intercept\": {\"double\": null}",
+                "\"intercept\": {\"type\": \"double\"}"
+            })
+    void aModelInsideWithoutItsNumber(String attribute) throws IOException {
+        Path file = Packages.oneVsRest(root).resolve("mleap/model/root/model.node/model1/model.json");
+        Files.writeString(file, Files.readString(file).replace("\"intercept\": {\"double\": -0.5}", attribute));
+        assertTrue(Files.readString(file).contains(attribute));
+        assertError("INVALID_BUNDLE", file);
+    }
+
+    @Test
+    void anUnknownOpOfAModelInside() throws IOException {
+        Path file = Packages.oneVsRest(root).resolve("mleap/model/root/model.node/model2/model.json");
+        Files.writeString(file, Files.readString(file).replace("logistic_regression", "logistic_progression"));
+        assertError("UNKNOWN_OP", file);
+    }
+
+    @Test
+    void aTreeInsideAModelInside() throws IOException {
+        Packages.forest(root, 2);
+        Path node = root.resolve("mleap/model/root/model.node");
+        Path inner = Files.createDirectory(node.resolve("model0"));
+        Files.move(node.resolve("tree0"), inner.resolve("tree0"));
+        Files.copy(node.resolve("model.json"), inner.resolve("model.json"));
+        Path tree = inner.resolve("tree0/tree.json");
+        Files.writeString(tree, Files.readString(tree).replace("8.0", "null"));
+        assertError("INVALID_BUNDLE", tree);
+    }
+
+    @Test
+    void classesWithoutAModel() throws IOException {
+        Path file = Packages.oneVsRest(root).resolve("mleap/model/root/model.node/model.json");
+        Files.writeString(file, Files.readString(file).replace("{\"long\": 3}", "{\"long\": 2}"));
+        assertTrue(assertError("INVALID_BUNDLE", file).getMessage().contains("2 classes and 3 models"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"null", "{\"double\": null}", "{}"})
+    void nothingToImpute(String value) throws IOException {
+        String file = "mleap/model/root/ageFilled.node/model.json";
+        String stated = "\"surrogate_value\": ";
+        assertError("INVALID_BUNDLE", changed(file, stated + "{\"double\": 40.0}", stated + value));
+    }
+
+    @Test
+    void nullsThatAreMeant() throws IOException {
+        changed("mleap/model/root/ageFilled.node/model.json", "-999.0", "null");
+        assertEquals(
+                Map.of("prediction", 1.0), Scorer.open(root).score(Map.of("age", 90.0, "city", "Rome", "visits", 4)));
+        Packages.mlmodel(root, "");
+        new Bundle(root.resolve("mleap/model")).bucketizer("age", "bucket", null, 1.0, null).write();
+        assertEquals(Map.of("bucket", 1.0), Scorer.open(root).score(Map.of("age", 90.0)));
+        new Bundle(root.resolve("mleap/model")).bucketizer("age", "bucket", 0.0, null, 9.0).write();
+        assertError("INVALID_BUNDLE", root.resolve("mleap/model/root/bucket.node/model.json"));
+    }
+
     private void everyValue(String other) throws IOException {
         Object expected = answer();
         for (Path file : files()) {

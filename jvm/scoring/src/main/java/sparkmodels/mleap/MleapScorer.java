@@ -156,7 +156,8 @@ final class MleapScorer implements Scorer {
         Option<ArrayRow> scored;
         try {
             scored = rows.transformOption(new ArrayRow(WrappedArray$.MODULE$.<Object>make(values)));
-        } catch (RuntimeException error) {
+        } catch (Exception | AssertionError | StackOverflowError error) {
+            // Scala's exceptions are not declared, and some of MLeap's models assert what they take.
             throw RowException.ofModel(
                     "The model refuses the row (" + error.getClass().getSimpleName() + ")", place, error);
         }
@@ -234,7 +235,7 @@ final class MleapScorer implements Scorer {
                     .<RowTransformer>transform(
                             RowTransformer.apply(StructType.apply(fields).get()))
                     .get();
-        } catch (Exception error) {
+        } catch (Exception | AssertionError error) {
             // Scala's exceptions are not declared.
             throw new ModelException(
                     Codes.INVALID_BUNDLE,

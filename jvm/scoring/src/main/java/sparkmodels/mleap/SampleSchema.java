@@ -55,13 +55,14 @@ record SampleSchema(Map<String, String> types) {
         return new SampleSchema(Map.copyOf(types));
     }
 
-    /** The type of a column's values where MLeap's own is of another kind. */
+    /** The type of a column's values where MLeap's own is of another kind, or would keep what a float does not. */
     Optional<String> beyond(String column, DataType type) {
         if (!(type instanceof ScalarType)) {
             return Optional.empty();
         }
         String base = type.base().toString();
         return Optional.ofNullable(types.get(column))
-                .filter(word -> base.equals("string") || base.equals("double") && word.equals("boolean"));
+                .filter(word -> base.equals("string")
+                        || base.equals("double") && (word.equals("boolean") || word.equals("float")));
     }
 }

@@ -88,7 +88,7 @@ public interface Scorer extends AutoCloseable {
 
     /**
      * The outputs of one row by name. Names that are no input are ignored, and an absent one is a missing value where
-     * the model takes one.
+     * the signature says that it may be.
      *
      * @throws InputException [MISSING_COLUMNS] inputs are absent; all of them are named
      * @throws RowException this row can't be scored
@@ -99,7 +99,7 @@ public interface Scorer extends AutoCloseable {
         for (int at = 0; at < values.length; at++) {
             Field field = inputs.get(at);
             values[at] = row.get(field.name());
-            if (values[at] == null && !field.nullable() && !row.containsKey(field.name())) {
+            if (values[at] == null && !field.optional() && !row.containsKey(field.name())) {
                 Binding.positions(List.copyOf(row.keySet()), inputs, "the row");
             }
         }

@@ -27,7 +27,7 @@ public final class SignatureType {
                     case "long" -> integral(value, Long.MIN_VALUE, Long.MAX_VALUE)
                             ? (Object) ((Number) value).longValue()
                             : null;
-                    case "float" -> number(value) ? (Object) ((Number) value).floatValue() : null;
+                    case "float" -> number(value) ? narrow(((Number) value).doubleValue()) : null;
                     case "double" -> number(value) ? (Object) ((Number) value).doubleValue() : null;
                     case "string", "datetime" -> value instanceof String
                                     || type.equals("datetime") && value instanceof java.time.temporal.Temporal
@@ -64,6 +64,12 @@ public final class SignatureType {
     /** Whether a value is a number that a double holds exactly. */
     public static boolean number(Object value) {
         return value instanceof Double || value instanceof Float || integral(value, -EXACT, EXACT);
+    }
+
+    /** Null for what only a double holds. */
+    private static Float narrow(double value) {
+        float narrow = (float) value;
+        return Float.isInfinite(narrow) && !Double.isInfinite(value) ? null : (Float) narrow;
     }
 
     private static byte[] decoded(String text) {

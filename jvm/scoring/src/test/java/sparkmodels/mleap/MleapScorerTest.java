@@ -105,6 +105,21 @@ final class MleapScorerTest {
     }
 
     @Test
+    void withoutSignatureFloatsAreAsTheSampleHadThem() {
+        Packages.mlmodel(root, "");
+        new Bundle(root.resolve("mleap/model")).assembler("v", "a", "b").write();
+        Bundle.write(
+                root.resolve("mleap/input_schema.json"),
+                """
+                {"type": "struct", "fields": [
+                  {"name": "a", "type": "float", "nullable": true, "metadata": {}},
+                  {"name": "b", "type": "double", "nullable": true, "metadata": {}}]}
+                """);
+        assertArrayEquals(
+                new double[] {0.1f, 0.1}, (double[]) Scorer.open(root).scoreRow(new Object[] {0.1, 0.1})[0]);
+    }
+
+    @Test
     void aSchemaOfTheSampleThatIsNone() {
         Packages.small(root);
         Bundle.write(root.resolve("mleap/input_schema.json"), "[]");
@@ -141,7 +156,9 @@ final class MleapScorerTest {
 
     @Test
     void missingNumbersAreImputed() {
-        Scorer scorer = small();
+        Packages.small(root);
+        Packages.mlmodel(root, Packages.SIGNATURE.replace("\"double\"}, ", "\"double\", \"required\": false}, "));
+        Scorer scorer = Scorer.open(root).withOutputs(List.of("probability", "prediction"));
         Map<String, Object> row = new HashMap<>(Map.of("city", "Rome", "visits", 0));
         double[] absent = (double[]) scorer.score(row).get("probability");
         row.put("age", null);
@@ -152,6 +169,53 @@ final class MleapScorerTest {
         assertEquals(expected, absent[1], 1e-15);
         assertEquals(expected, empty[1], 1e-15);
         assertEquals(expected, unknown[1], 1e-15);
+    }
+
+    @Test
+    void aMisspeltInputIsNotImputed() {
+        Scorer scorer = small();
+        InputException error = assertThrows(
+                InputException.class, () -> scorer.score(Map.of("Age", 1.0, "city", "Rome", "visits", 0)));
+        assertEquals("MISSING_COLUMNS", error.code());
+        assertEquals("rename 'Age' to 'age'", error.hint().orElseThrow());
+        Packages.mlmodel(root, "");
+        Scorer unsigned = Scorer.open(root);
+        Map<String, Object> row = Map.of("Age", 1.0, "city", "Rome", "visits", 0);
+        assertEquals(
+                "MISSING_COLUMNS",
+                assertThrows(InputException.class, () -> unsigned.score(row)).code());
+    }
+
+    @Test
+    void aModelThatAsserts() {
+        Packages.mlmodel(root, "");
+        new Bundle(root.resolve("mleap/model"))
+                .interaction("out", new int[] {3, 1}, "kind", "amount")
+                .write();
+        Scorer scorer = Scorer.open(root);
+        assertArrayEquals(new double[] {0, 2.5, 0}, (double[]) scorer.scoreRow(new Object[] {1.0, 2.5})[0]);
+        RowException error = assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {7.0, 2.5}));
+        assertEquals("INVALID_INPUT", error.code());
+        assertFalse(error.getMessage().contains("7.0"), error.getMessage());
+        Scored scored = scorer.scoreTable(
+                new Table(List.of("kind", "amount"), List.of(List.of(0.5, 1.0), List.of(2.0, 3.0))));
+        assertEquals(0L, scored.errors().get(0).row().orElseThrow());
+        assertArrayEquals(
+                new double[] {0, 0, 3}, (double[]) scored.table().rows().get(1).get(0));
+    }
+
+    @Test
+    void numbersThatAFloatDoesNotHold() {
+        Packages.mlmodel(root, "signature: {inputs: '[{\"name\": \"a\", \"type\": \"float\"}]'}\n");
+        new Bundle(root.resolve("mleap/model")).assembler("v", "a").write();
+        Scorer scorer = Scorer.open(root).withOutputs(List.of("v"));
+        assertEquals(
+                "COLUMN_TYPE",
+                assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {1e300}))
+                        .code());
+        assertArrayEquals(
+                new double[] {Double.NEGATIVE_INFINITY},
+                (double[]) scorer.scoreRow(new Object[] {Double.NEGATIVE_INFINITY})[0]);
     }
 
     @Test

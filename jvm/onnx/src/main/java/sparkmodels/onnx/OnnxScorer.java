@@ -1,6 +1,7 @@
 package sparkmodels.onnx;
 
 import ai.onnxruntime.NodeInfo;
+import ai.onnxruntime.OnnxSequence;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OnnxValue;
 import ai.onnxruntime.OrtEnvironment;
@@ -125,8 +126,7 @@ final class OnnxScorer implements Scorer {
             try (OrtSession.Result result = session.run(tensors, asked)) {
                 Object[] values = new Object[outputs.size()];
                 for (int at = 0; at < values.length; at++) {
-                    OnnxValue value = result.get(outputs.get(at).name()).orElseThrow();
-                    values[at] = plain(value.getValue());
+                    values[at] = value(result.get(outputs.get(at).name()).orElseThrow());
                 }
                 return values;
             }
@@ -201,7 +201,24 @@ final class OnnxScorer implements Scorer {
         return names;
     }
 
-    /** One row of a batch of one: a scalar, {@code double[]} of floating numbers, or a list. */
+    /** One row's value of an output; a sequence holds handles, which are the caller's to close. */
+    private static Object value(OnnxValue output) throws OrtException {
+        if (!(output instanceof OnnxSequence sequence)) {
+            return plain(output.getValue());
+        }
+        List<? extends OnnxValue> handles = sequence.getValue();
+        try {
+            List<Object> items = new ArrayList<>(handles.size());
+            for (OnnxValue handle : handles) {
+                items.add(value(handle));
+            }
+            return items.size() == 1 ? items.get(0) : items;
+        } finally {
+            handles.forEach(OnnxValue::close);
+        }
+    }
+
+    /** One row of a batch of one: a scalar, {@code double[]} of floating numbers, a list or a map. */
     private static Object plain(Object value) {
         Object item = value;
         while (item != null && item.getClass().isArray() && Array.getLength(item) == 1) {
@@ -217,8 +234,13 @@ final class OnnxScorer implements Scorer {
             }
             return doubles;
         }
+        if (item instanceof Map<?, ?> map) {
+            Map<Object, Object> values = new LinkedHashMap<>();
+            map.forEach((key, inner) -> values.put(key, plain(inner)));
+            return values;
+        }
         if (item instanceof double[] || item == null || !item.getClass().isArray()) {
-            return item instanceof List<?> list && list.size() == 1 ? list.get(0) : item;
+            return item;
         }
         List<Object> list = new ArrayList<>();
         for (int at = 0; at < Array.getLength(item); at++) {

@@ -73,6 +73,31 @@ final class OnnxScorerTest {
     }
 
     @Test
+    void mapsOfLabels() throws Exception {
+        scorer(SIGNATURE).close();
+        OnnxFile.zipMap(root.resolve("model.onnx"), 3, 7);
+        try (Scorer scorer = Scorer.open(root)) {
+            assertEquals(Map.of("scores", Map.of(3L, 2.0, 7L, -4.0)), scorer.score(Map.of("a", 1.5, "b", 4)));
+            assertEquals(
+                    "[{\"3\":2.0,\"7\":-4.0},{\"3\":0.5,\"7\":0.0}]",
+                    scorer.scoreJson("{\"columns\": [\"a\", \"b\"], \"data\": [[1.5, 4], [0, 0]]}"));
+        }
+    }
+
+    @Test
+    void numbersThatAFloatDoesNotHold() throws Exception {
+        try (Scorer scorer = scorer("")) {
+            assertEquals(
+                    "COLUMN_TYPE",
+                    assertThrows(RowException.class, () -> scorer.scoreRow(new Object[] {List.of(1e300, 2)}))
+                            .code());
+            assertEquals(
+                    Double.POSITIVE_INFINITY,
+                    scorer.scoreRow(new Object[] {List.of(Double.POSITIVE_INFINITY, 2)})[0]);
+        }
+    }
+
+    @Test
     void brokenModels() throws Exception {
         scorer(SIGNATURE).close();
         Files.writeString(root.resolve("model.onnx"), "no model");

@@ -1,5 +1,7 @@
 package sparkmodels.server;
 
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -45,6 +47,7 @@ final class Routes extends Handler.Abstract.NonBlocking {
     private final Set<String> hosts = new HashSet<>();
     private final Metrics metrics = new Metrics();
     private final AtomicInteger asked = new AtomicInteger();
+    private final AtomicInteger waiting = new AtomicInteger();
     private final AtomicLong held = new AtomicLong();
     private final Map<String, Route> routes = new LinkedHashMap<>();
     private volatile boolean draining;
@@ -62,12 +65,13 @@ final class Routes extends Handler.Abstract.NonBlocking {
         this.clock = clock;
         options.access().allowedHosts().forEach(name -> hosts.add(name.toLowerCase(Locale.ROOT)));
         hosts.addAll(List.of("localhost", options.host().toLowerCase(Locale.ROOT)));
+        thisHost().ifPresent(name -> hosts.add(name.toLowerCase(Locale.ROOT)));
         route("/invocations", "POST", this::invocations);
         route("/ping", "GET", (request, reply) -> ready(reply, "text/plain", "\n"));
         route("/health", "GET", (request, reply) -> ready(reply, "text/plain", "\n"));
         route("/version", "GET", (request, reply) -> reply.send(200, Reply.JSON, card.version()));
         route("/metrics", "GET", (request, reply) -> reply.send(
-                200, "text/plain; version=0.0.4; charset=utf-8", metrics.text(asked.get())));
+                200, "text/plain; version=0.0.4; charset=utf-8", metrics.text(waiting.get())));
         route("/openapi.json", "GET", (request, reply) -> reply.send(200, Reply.JSON, card.openApi()));
         route("/", "GET", this::page);
         route("/v2", "GET", (request, reply) -> reply.send(200, Reply.JSON, card.server()));
@@ -175,11 +179,7 @@ final class Routes extends Handler.Abstract.NonBlocking {
 
     /** Reads the body, and runs the model on it when its turn comes; each within its time. */
     private void score(Asked request, Reply reply, Scoring scoring) {
-        int most = options.limits().queue() + options.limits().threads();
-        if (asked.incrementAndGet() > most) {
-            asked.decrementAndGet();
-            throw HttpError.queueFull(options.limits().queue());
-        }
+        asked.incrementAndGet();
         reply.onEnd(asked::decrementAndGet);
         ScheduledFuture<?> slow = clock.schedule(
                 () -> reply.fail(HttpError.slow()), options.limits().readTimeout().toMillis(), TimeUnit.MILLISECONDS);
@@ -193,6 +193,14 @@ final class Routes extends Handler.Abstract.NonBlocking {
     }
 
     private void submit(byte[] bytes, Reply reply, Scoring scoring) {
+        // Only now does it wait for the model: who sends slowly keeps nobody else from it.
+        int most = options.limits().queue() + options.limits().threads();
+        int before = waiting.getAndIncrement();
+        reply.onEnd(waiting::decrementAndGet);
+        if (before >= most) {
+            reply.fail(HttpError.queueFull(options.limits().queue()));
+            return;
+        }
         long millis = options.limits().timeout().toMillis();
         try {
             Future<?> task = pool.submit(() -> run(bytes, reply, scoring));
@@ -216,7 +224,8 @@ final class Routes extends Handler.Abstract.NonBlocking {
         }
         try {
             reply.send(200, Reply.JSON, scoring.score(bytes));
-        } catch (RuntimeException | StackOverflowError error) {
+        } catch (RuntimeException | Error error) {
+            // Whatever is not answered here the client would wait for until its time is over.
             reply.fail(error);
         }
     }
@@ -272,6 +281,16 @@ final class Routes extends Handler.Abstract.NonBlocking {
             }
         }
         throw HttpError.notAcceptable(Reply.JSON);
+    }
+
+    /** What this machine calls itself. */
+    private static Optional<String> thisHost() {
+        try {
+            return Optional.of(InetAddress.getLocalHost().getHostName());
+        } catch (UnknownHostException error) {
+            // It has a name that no resolver knows; the error's text begins with it.
+            return Optional.ofNullable(error.getMessage()).map(text -> text.split(":", 2)[0]);
+        }
     }
 
     /** No page of another site reaches this server by a name of its own. */

@@ -3,8 +3,8 @@ package sparkmodels.server;
 import java.util.OptionalInt;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -57,12 +57,18 @@ public final class ScoringServer {
         }
         ThreadPoolExecutor pool = new ThreadPoolExecutor(
                 options.limits().threads(), options.limits().threads(), 1, TimeUnit.MINUTES, waiting());
-        ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
+        ScheduledThreadPoolExecutor clock = new ScheduledThreadPoolExecutor(1);
+        // Else the timers of all requests that were answered in time would be held until they are due.
+        clock.setRemoveOnCancelPolicy(true);
         Routes routes = new Routes(scorer, card, options, pool, clock);
         Server server = new Server();
         Running started = new Running(server, connector(server), routes, pool, clock, options);
+        Heads heads = new Heads(routes, options.limits().readTimeout());
+        started.connector.addBean(heads);
         server.addConnector(started.connector);
-        server.setHandler(routes);
+        server.setHandler(heads);
+        long step = Math.max(1, options.limits().readTimeout().toMillis() / 4);
+        clock.scheduleWithFixedDelay(heads::endSlow, step, step, TimeUnit.MILLISECONDS);
         server.setErrorHandler((request, response, callback) -> {
             response.getHeaders().put(HttpHeader.CONTENT_TYPE, Reply.JSON);
             HttpError refused = new HttpError(

@@ -14,6 +14,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -295,6 +296,66 @@ final class ScoringServerTest {
     }
 
     @Test
+    void slowHeads() throws Exception {
+        serve(
+                Scorer.load(model),
+                OPTIONS.withLimits(
+                        new ServerOptions.Limits(2, 4, 1000, Duration.ofSeconds(10), Duration.ofMillis(400))));
+        try (Socket slow = new Socket("127.0.0.1", server.port().orElseThrow())) {
+            OutputStream stream = slow.getOutputStream();
+            stream.write("GET /ping HTTP/1.1\r\nHost: local".getBytes(StandardCharsets.US_ASCII));
+            // A byte now and then would keep Jetty's own timeout from passing.
+            assertThrows(IOException.class, () -> {
+                for (int at = 0; at < 100; at++) {
+                    Thread.sleep(50);
+                    stream.write('x');
+                }
+            });
+        }
+        assertEquals(200, get("/ping").statusCode());
+    }
+
+    @Test
+    void aModelMayTakeLongerThanItsClientMayToSend() throws Exception {
+        serve(
+                new Stub(() -> {
+                    try {
+                        Thread.sleep(1500);
+                    } catch (InterruptedException error) {
+                        Thread.currentThread().interrupt();
+                    }
+                }),
+                OPTIONS.withLimits(
+                        new ServerOptions.Limits(2, 4, 1000, Duration.ofSeconds(10), Duration.ofMillis(300))));
+        assertEquals(200, post("application/json", SPLIT).statusCode());
+    }
+
+    @Test
+    void slowUploadsKeepNobodyFromTheModel() throws Exception {
+        serve(Scorer.load(model), OPTIONS.withLimits(limits(1000, 0, Duration.ofSeconds(10))));
+        String head = "POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+        List<Socket> slow = new java.util.ArrayList<>();
+        try {
+            for (int at = 0; at < 4; at++) {
+                Socket socket = new Socket("127.0.0.1", server.port().orElseThrow());
+                slow.add(socket);
+                socket.getOutputStream()
+                        .write((head + "Content-Length: 10\r\n\r\n{").getBytes(StandardCharsets.US_ASCII));
+            }
+            Thread.sleep(200);
+            for (int at = 0; at < 5; at++) {
+                HttpResponse<String> answer = post("application/json", SPLIT);
+                assertEquals(200, answer.statusCode(), answer.body());
+            }
+            assertTrue(get("/metrics").body().contains("spark_models_waiting_requests 0\n"));
+        } finally {
+            for (Socket socket : slow) {
+                socket.close();
+            }
+        }
+    }
+
+    @Test
     void bodiesThatAreTooLargeAreAnsweredBeforeTheyAreRead() throws Exception {
         serve(Scorer.load(model), OPTIONS.withLimits(limits(1000, 4, Duration.ofSeconds(10))));
         byte[] body = new byte[3_000_000];
@@ -332,6 +393,18 @@ final class ScoringServerTest {
         HttpResponse<String> answer = post("application/json", SPLIT);
         assertError(500, "MODEL_FAILED", answer);
         assertFalse(answer.body().contains("secret"));
+        for (Error error : List.of(new AssertionError("a secret"), new LinkageError("a secret"))) {
+            serve(
+                    new Stub(() -> {
+                        throw error;
+                    }),
+                    OPTIONS.withLimits(limits(1000, 4, Duration.ofSeconds(10))));
+            long start = System.nanoTime();
+            answer = post("application/json", SPLIT);
+            assertError(500, "MODEL_FAILED", answer);
+            assertFalse(answer.body().contains("secret"));
+            assertTrue(System.nanoTime() - start < Duration.ofSeconds(5).toNanos(), "at once");
+        }
     }
 
     @Test
@@ -389,6 +462,9 @@ final class ScoringServerTest {
         assertTrue(raw("GET /ping HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
                 .startsWith("HTTP/1.1 421"));
         assertTrue(raw("GET /ping HTTP/1.1\r\nHost: localhost:1\r\nConnection: close\r\n\r\n")
+                .startsWith("HTTP/1.1 200"));
+        assertTrue(raw("GET /ping HTTP/1.1\r\nHost: " + Files.readString(Path.of("/proc/sys/kernel/hostname")).strip()
+                        + "\r\nConnection: close\r\n\r\n")
                 .startsWith("HTTP/1.1 200"));
         assertTrue(raw("nonsense\r\n\r\n").contains("REQUEST_REFUSED"));
     }

@@ -26,6 +26,9 @@ import sparkmodels.scoring.Scorer;
  * @param expected as many rows; one column, if it has no name, is the scorer's only output
  */
 public record GoldenCases(Table inputs, Table expected) {
+    /** A sum of floats in another order differs by more than one of doubles. */
+    private static final double FLOATS = 1e-6;
+
     /** Checks that the two are of one length. */
     public GoldenCases {
         if (inputs.rows().size() != expected.rows().size()) {
@@ -73,7 +76,8 @@ public record GoldenCases(Table inputs, Table expected) {
     /**
      * Every value that a scorer gives otherwise.
      *
-     * @param tolerance by which numbers may differ, absolutely or by their size
+     * @param tolerance by which numbers may differ, absolutely or by their size; those that the model gives as floats
+     *     may by 1e-6 at least
      */
     public List<Conflict> conflicts(Scorer scorer, double tolerance) {
         Scorer wanted = expected.columns().isEmpty() ? scorer : scorer.withOutputs(expected.columns());
@@ -109,10 +113,11 @@ public record GoldenCases(Table inputs, Table expected) {
             return missing(expected) && missing(actual);
         }
         if (expected instanceof Number one && actual instanceof Number other) {
+            double most = other instanceof Float ? Math.max(tolerance, FLOATS) : tolerance;
             double difference = Math.abs(one.doubleValue() - other.doubleValue());
             return one.doubleValue() == other.doubleValue()
-                    || difference <= tolerance
-                    || difference <= tolerance * Math.min(Math.abs(one.doubleValue()), Math.abs(other.doubleValue()));
+                    || difference <= most
+                    || difference <= most * Math.min(Math.abs(one.doubleValue()), Math.abs(other.doubleValue()));
         }
         List<?> one = items(expected);
         List<?> other = items(actual);
@@ -131,7 +136,9 @@ public record GoldenCases(Table inputs, Table expected) {
     }
 
     private static boolean missing(Object value) {
-        return value == null || value instanceof Double number && number.isNaN();
+        return value == null
+                || value instanceof Double number && number.isNaN()
+                || value instanceof Float narrow && narrow.isNaN();
     }
 
     private static List<?> items(Object value) {

@@ -60,6 +60,31 @@ final class GoldenCasesTest {
     }
 
     @Test
+    void floatsAgreeAsFarAsFloatsDo() {
+        Packages.mlmodel(root, "");
+        String factors = "{\"type\": \"list\", \"tensor\": [{\"float\": [%s],"
+                + " \"shape\": {\"dimensions\": [{\"size\": 1, \"name\": \"\"}]}}]}";
+        new Bundle(root.resolve("mleap/model"))
+                .stage(
+                        "als",
+                        "rated",
+                        Bundle.ports("user", "user") + ", " + Bundle.ports("item", "item"),
+                        Bundle.ports("prediction", "prediction"),
+                        ("\"rank\": {\"int\": 1}, \"users\": {\"type\": \"list\", \"int\": [1]}, \"items\":"
+                                        + " {\"type\": \"list\", \"int\": [2]}, \"user_factors\": "
+                                        + factors.formatted("10.1")
+                                        + ", \"item_factors\": "
+                                        + factors.formatted("3.3")))
+                .write();
+        Table inputs = new Table(List.of("user", "item"), List.of(List.of(1, 2), List.of(1, 3)));
+        Scorer scorer = Scorer.open(root);
+        Table near = new Table(List.of(), List.of(List.of(10.1 * 3.3), Arrays.asList((Object) null)));
+        assertEquals(List.of(), new GoldenCases(inputs, near).conflicts(scorer, 1e-9));
+        Table far = new Table(List.of(), List.of(List.of(10.1 * 3.3 + 1e-4), Arrays.asList((Object) null)));
+        assertEquals(1, new GoldenCases(inputs, far).conflicts(scorer, 1e-9).size());
+    }
+
+    @Test
     void filesOfCases() {
         Bundle.write(
                 root.resolve("cases.json"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from spark_models.cli.deployments import HELP_NAMES, as_json, dry_run
+from spark_models.cli.deployments import HELP_NAMES, as_json, done, dry_run, would
 from spark_models.cli.lazy import ModelCommand
 from spark_models.cli.models import model_uri
 
@@ -51,9 +51,10 @@ def build_image(as_json: bool, dry_run: bool, tags: str | None, **options: Any) 
         given = None if tags is None else {str(key): str(value) for key, value in dict(json.loads(tags)).items()}
     except (ValueError, TypeError) as error:
         raise click.BadParameter("write a JSON object", param_hint="'-t' / '--tags'") from error
-    calls = Calls((lambda call: click.echo(f"would: {call}", err=True)) if dry_run else None)
+    calls = Calls(would if dry_run else None)
     place = {name: options.pop(name) for name in ("workspace_name", "subscription_id", "resource_group")}
     workspace = module.workspace(*place.values(), calls=calls)
     image, model = module.build_image(workspace=workspace, tags=given, calls=calls, **options)
     made = {"image": f"{image.name}:{image.version}", "model": f"{model.name}:{model.version}"}
-    click.echo(json.dumps(made, indent=2) if as_json else f"The image is {made['image']}, the model {made['model']}")
+    said = done(f"The image is {made['image']}, the model {made['model']}", dry_run)
+    click.echo(json.dumps(made, indent=2) if as_json else said)

@@ -15,6 +15,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 
 
+NOTHING_DONE = "A dry run: nothing was done"
+
+
 def target(function: Function) -> Function:
     """The option `-t/--target`."""
     text = "The target: local, docker, kubernetes, sagemaker, azureml, databricks or a plugin's; NAME or NAME:/…"
@@ -76,12 +79,32 @@ def pairs(config: tuple[str, ...]) -> dict[str, str]:
 
 def client_of(target_uri: str, dry: bool = False) -> Any:
     """The client of a target, which in a dry run shows its calls on standard error."""
+    from spark_models.deploy.plugins import parse_target_uri
     from spark_models.deployments import get_deploy_client
+    from spark_models.errors import NotSupportedError
 
     client = get_deploy_client(target_uri)
     if dry:
-        client.dry_run(lambda call: click.echo(f"would: {call}", err=True))
+        # A client that is written for MLflow has no such method.
+        if not hasattr(client, "dry_run"):
+            raise NotSupportedError("--dry-run", parse_target_uri(target_uri))
+        client.dry_run(would)
     return client
+
+
+def would(call: str) -> None:
+    """Shows a call of a dry run on standard error."""
+    click.echo(f"would: {call}", err=True)
+
+
+def facts(made: dict[str, Any], dry: bool) -> dict[str, Any]:
+    """What a command gives as JSON: what was made, but of a dry run that it was not."""
+    return {**made, "status": "not made"} if dry else made
+
+
+def done(text: str, dry: bool) -> str:
+    """What a command says at its end: the text, but of a dry run that nothing was done."""
+    return NOTHING_DONE if dry else text
 
 
 def plain(value: Any) -> str:
@@ -123,7 +146,8 @@ def create(target: str, name: str, model_uri: str, flavor: str | None, **options
     config = pairs(options["config"])
     made = client_of(target, options["dry_run"]).create_deployment(name, model_uri, flavor, config=config)
     said = f"\n{made['flavor']} deployment {made['name']} is created"
-    click.echo(plain(made) if options["as_json"] else said)
+    dry = options["dry_run"]
+    click.echo(plain(facts(made, dry)) if options["as_json"] else done(said, dry))
 
 
 @deployments.command(cls=ModelCommand)
@@ -145,15 +169,17 @@ def update(target: str, name: str, model_uri: str | None, flavor: str | None, **
     # A plugin of MLflow's older interface gives nothing back.
     made = {"name": name, "flavor": flavor, **({} if found is None else found)}
     said = f"Deployment {name} is updated (with flavor {made['flavor']})"
-    click.echo(plain(made) if options["as_json"] else said)
+    dry = options["dry_run"]
+    click.echo(plain(facts(made, dry)) if options["as_json"] else done(said, dry))
 
 
 @deployments.command(cls=ModelCommand)
 @target
 @name
 @click.option("-C", "--config", multiple=True, metavar="KEY=VALUE", help="What the target needs to find all; see help.")
+@as_json
 @dry_run
-def delete(target: str, name: str, config: tuple[str, ...], dry_run: bool) -> None:
+def delete(target: str, name: str, config: tuple[str, ...], as_json: bool, dry_run: bool) -> None:
     """Remove a deployment, and all that was made for it.
 
     \b
@@ -161,9 +187,16 @@ def delete(target: str, name: str, config: tuple[str, ...], dry_run: bool) -> No
       spark-models deployments delete -t local --name churn
       spark-models deployments delete -t sagemaker:/us-east-1 --name churn -C bucket=mine
     """
+    from spark_models.deploy.plugins import parse_target_uri, takes
+    from spark_models.errors import InvalidConfigError
+
     given = pairs(config)
-    client_of(target, dry_run).delete_deployment(name, **({} if given == {} else {"config": given}))
-    click.echo(f"Deployment {name} is deleted")
+    client = client_of(target, dry_run)
+    if given != {} and not takes(client.delete_deployment, "config"):
+        raise InvalidConfigError(parse_target_uri(target), ("delete takes none",))
+    client.delete_deployment(name, **({} if given == {} else {"config": given}))
+    said = done(f"Deployment {name} is deleted", dry_run)
+    click.echo(plain({"name": name, "deleted": not dry_run}) if as_json else said)
 
 
 @deployments.command("list", cls=ModelCommand)
@@ -258,7 +291,10 @@ def explain(target: str, name: str, input_path: str, output_path: str | None) ->
 @target
 @name
 @model(required=True)
-def run_local(target: str, name: str, model_uri: str, flavor: str | None, config: tuple[str, ...]) -> None:
+@dry_run
+def run_local(
+    target: str, name: str, model_uri: str, flavor: str | None, config: tuple[str, ...], dry_run: bool
+) -> None:
     """Run a model on this host as the target would, for a test.
 
     \b
@@ -267,7 +303,7 @@ def run_local(target: str, name: str, model_uri: str, flavor: str | None, config
     """
     from spark_models.deployments import run_local as run
 
-    run(target, name, model_uri, flavor, pairs(config))
+    run(target, name, model_uri, flavor, pairs(config), **({"show": would} if dry_run else {}))
 
 
 @deployments.command("help", cls=ModelCommand)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from spark_models.cli.deployments import HELP_NAMES, as_json, dry_run
+from spark_models.cli.deployments import HELP_NAMES, as_json, done, dry_run, would
 from spark_models.cli.lazy import ModelCommand
 from spark_models.cli.models import model_uri
 
@@ -65,7 +65,7 @@ app_name = click.option("-a", "--app-name", required=True, metavar="NAME", help=
 def _calls(dry: bool) -> Any:
     from spark_models.deploy.calls import Calls
 
-    return Calls((lambda call: click.echo(f"would: {call}", err=True)) if dry else None)
+    return Calls(would if dry else None)
 
 
 def _arguments(options: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def deploy(as_json: bool, **options: Any) -> None:
 
     made = module.deploy(**_arguments(options))
     said = f"{made['flavor']} endpoint {made['name']} serves {made['model_name']} in {made['region']}"
-    click.echo(json.dumps(made, indent=2) if as_json else said)
+    click.echo(json.dumps(made, indent=2) if as_json else done(said, options["dry_run"]))
 
 
 @sagemaker.command(cls=ModelCommand)
@@ -140,7 +140,7 @@ def delete(**options: Any) -> None:
     import spark_models.sagemaker as module
 
     module.delete(**_arguments(options))
-    click.echo(f"Endpoint {options['app_name']} is deleted")
+    click.echo(done(f"Endpoint {options['app_name']} is deleted", options["dry_run"]))
 
 
 @sagemaker.command(cls=ModelCommand)
@@ -173,11 +173,13 @@ def deploy_transform_job(as_json: bool, **options: Any) -> None:
     import spark_models.sagemaker as module
 
     made = module.deploy_transform_job(**_arguments(options))
-    click.echo(json.dumps(made, indent=2) if as_json else f"The job {made['name']} writes to {made['output']}")
+    said = f"The job {made['name']} writes to {made['output']}"
+    click.echo(json.dumps(made, indent=2) if as_json else done(said, options["dry_run"]))
 
 
 @sagemaker.command(cls=ModelCommand)
 @job_name
+@click.option("-b", "--bucket", metavar="NAME", help="The bucket of a job that was cut off; else it is known.")
 @region
 @waiting
 @dry_run
@@ -191,7 +193,7 @@ def terminate_transform_job(**options: Any) -> None:
     import spark_models.sagemaker as module
 
     module.terminate_transform_job(**_arguments(options))
-    click.echo(f"The job {options['job_name']} is stopped")
+    click.echo(done(f"The job {options['job_name']} is stopped", options["dry_run"]))
 
 
 @sagemaker.command(cls=ModelCommand)
@@ -235,4 +237,4 @@ def build_and_push_container(dry_run: bool, **options: Any) -> None:
     import spark_models.sagemaker as module
 
     address = module.build_and_push_container(**options, calls=_calls(dry_run))
-    click.echo(f"The image is {options['image'] if address is None else address}")
+    click.echo(done(f"The image is {options['image'] if address is None else address}", dry_run))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, get_origin
 
 from spark_models.deploy.client import BaseDeploymentClient, Config, target_name
-from spark_models.errors import InvalidArgumentError, InvalidPluginError, UnknownTargetError
+from spark_models.errors import InvalidArgumentError, InvalidPluginError, NotSupportedError, UnknownTargetError
 
 GROUPS = ("spark_models.deployments", "mlflow.deployments")
 """The entry point groups of plugins, `name = "module"`, and in which order they are looked at."""
@@ -146,14 +147,40 @@ def get_deploy_client(target_uri: str) -> BaseDeploymentClient:
     return client
 
 
-def run_local(target: str, name: str, model_uri: str, flavor: str | None = None, config: Config | None = None) -> Any:
+def run_local(
+    target: str,
+    name: str,
+    model_uri: str,
+    flavor: str | None = None,
+    config: Config | None = None,
+    *,
+    show: Callable[[str], None] | None = None,
+) -> Any:
     """Runs a model on this host as the target would run it, for a test; what the target gives.
+
+    With `show` each call is given to it as text, and none is made.
 
     Raises:
         UnknownTargetError: [UNKNOWN_TARGET] there is no such target.
         InvalidPluginError: [INVALID_PLUGIN] the target's plugin can't be used.
+        NotSupportedError: [NOT_SUPPORTED] `show` is given, and the target can't only show its calls.
     """
-    return plugin_store.module(target).run_local(name, model_uri, flavor, config)
+    run = plugin_store.module(target).run_local
+    if show is None:
+        return run(name, model_uri, flavor, config)
+    if not takes(run, "show"):
+        raise NotSupportedError("--dry-run", parse_target_uri(target))
+    return run(name, model_uri, flavor, config, show=show)
+
+
+def takes(function: Callable[..., Any], argument: str) -> bool:
+    """Whether a plugin's function has an argument: those for further interfaces, or older ones, may lack it.
+
+    >>> takes(get_deploy_client, "target_uri"), takes(get_deploy_client, "config")
+    (True, False)
+    """
+    parameters = inspect.signature(function).parameters
+    return argument in parameters or any(part.kind is part.VAR_KEYWORD for part in parameters.values())
 
 
 def target_help(target: str) -> str:

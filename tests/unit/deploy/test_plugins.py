@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 import spark_models
 from spark_models.cli import cli
-from spark_models.deploy.plugins import PluginStore, get_deploy_client
+from spark_models.deploy.plugins import PluginStore, get_deploy_client, plugin_store
 from spark_models.errors import InvalidPluginError, UnknownTargetError
 
 ROOT = Path(__file__).parents[3]
@@ -122,8 +125,6 @@ def test_a_plugin_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
 
 
 def test_a_module_without_the_functions_is_no_plugin() -> None:
-    import types
-
     store = PluginStore()
     module = types.ModuleType("half")
     module.Client = type("Client", (spark_models.deployments.BaseDeploymentClient,), {})  # type: ignore[attr-defined]
@@ -178,3 +179,60 @@ def test_configuration_of_the_command_line() -> None:
     assert CliRunner().invoke(cli, [*words, "-C", "novalue"]).exit_code == 2
     twice = CliRunner().invoke(cli, [*words, "-C", "a=1", "-C", "a=2"])
     assert (twice.exit_code, "stand twice: ['a']" in twice.output) == (1, True)
+
+
+@pytest.fixture
+def old_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target `old`, written for MLflow: its client has no dry_run, and its functions no further arguments."""
+    base = type("BaseDeploymentClient", (), {"__module__": "mlflow.deployments.base"})
+
+    def delete_deployment(self: Any, name: str) -> None:
+        raise AssertionError("it is not called")
+
+    made = {"__init__": lambda self, target_uri: None, "delete_deployment": delete_deployment}
+    module = types.ModuleType("old")
+    module.Client = type("Client", (base,), made)  # type: ignore[attr-defined]
+    module.run_local = lambda name, model_uri, flavor=None, config=None: None  # type: ignore[attr-defined]
+    module.target_help = lambda: "old"  # type: ignore[attr-defined]
+    monkeypatch.setitem(plugin_store.registry, "old", module)
+
+
+def test_what_an_older_plugin_lacks_is_said(old_plugin: None) -> None:
+    of = ["-t", "old", "--name", "churn"]
+    for words in (["delete", *of, "--dry-run"], ["run-local", *of, "-m", "models/churn", "--dry-run"]):
+        shown = CliRunner().invoke(cli, ["deployments", *words])
+        assert "[NOT_SUPPORTED] --dry-run is not supported by the deployment target 'old'" in shown.stderr
+    shown = CliRunner().invoke(cli, ["deployments", "delete", *of, "-C", "bucket=mine"])
+    assert "[INVALID_CONFIG]" in shown.stderr
+    assert "delete takes none" in shown.stderr
+
+
+@pytest.mark.parametrize("target", ["local", "kubernetes", "docker", "azureml:/s/g/w"])
+def test_a_delete_without_configuration_says_so(target: str) -> None:
+    shown = CliRunner().invoke(cli, ["deployments", "delete", "-t", target, "--name", "churn", "-C", "bucket=mine"])
+    assert (shown.exit_code, "delete takes none" in shown.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("target", ["local", "docker", "kubernetes", "sagemaker", "azureml", "databricks"])
+def test_run_local_shows_what_it_would_run(
+    target: str, packages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    words = ["run-local", "-t", target, "--name", "churn", "-m", packages[0], "--dry-run"]
+    shown = CliRunner().invoke(cli, ["deployments", *words])
+    assert shown.exit_code == 0, shown.stderr
+    assert all(line.startswith("would: ") for line in shown.stderr.splitlines())
+    assert "serve" in shown.stderr if target in ("local", "sagemaker") else "docker run --rm" in shown.stderr
+
+
+def test_a_dry_run_does_not_say_that_anything_was_done(packages: list[str], tmp_path: Path) -> None:
+    of = ["-t", f"local:{tmp_path}/state", "--name", "churn", "--dry-run"]
+    for words in (["create", *of, "-m", packages[0]], ["delete", *of]):
+        shown = CliRunner().invoke(cli, ["deployments", *words])
+        assert (shown.exit_code, shown.stdout) == (0, "A dry run: nothing was done\n")
+    shown = CliRunner().invoke(cli, ["deployments", "create", *of, "-m", packages[0], "--json"])
+    assert json.loads(shown.stdout)["status"] == "not made"
+    shown = CliRunner().invoke(cli, ["deployments", "delete", *of, "--json"])
+    assert json.loads(shown.stdout) == {"name": "churn", "deleted": False}
+    shown = CliRunner().invoke(cli, ["deployments", "delete", *of[:-1], "--json"])
+    assert json.loads(shown.stdout) == {"name": "churn", "deleted": True}

@@ -6,12 +6,14 @@ import contextlib
 import functools
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from spark_models.coerce.coerce import coerce_output
@@ -47,9 +49,27 @@ ScoreRows = Callable[[int, int], tuple[pa.Array, Times]]
 """Gives the predictions for rows start to stop of a batch, and what they took."""
 
 
+def is_new(output: Any) -> bool:
+    """Whether nothing but the caller's variable holds a model's output and its values: no later call changes them."""
+    if type(output) is list:
+        return True  # Arrow arrays of its items are copies
+    return type(output) is np.ndarray and output.base is None and sys.getrefcount(output) <= _references_of_new()
+
+
+@functools.cache
+def _references_of_new() -> int:
+    """What a function counts of an argument that its caller's variable alone holds: Python 3.10 counts one more."""
+
+    def counted(value: object) -> int:
+        return sys.getrefcount(value)
+
+    new = object()
+    return counted(new)
+
+
 @functools.cache
 def log_as_asked() -> None:
-    """Logs at the level that `LOG_LEVEL` names: a worker has no handler, and its standard error is the executor's log."""
+    """Logs at the level that `LOG_LEVEL` names; a worker's standard error is the executor's log."""
     level = os.environ.get(LOG_LEVEL, "")
     if level == "":
         return
@@ -140,9 +160,7 @@ class BatchScorer:
                 values, times = score_rows(start, stop)
                 for step, taken in enumerate(times):
                     seconds[step] += taken
-                # It may be a view of the model's output, and a model may fill that very array again for its next rows,
-                # or for another column of the same query.
-                return pa.concat_arrays([values, values.slice(0, 0)])
+                return values
 
             values, failures = self._in_slices(score, rows, self.slice_rows(batch))
         told = self.accumulator is not None or self.meter is not None or _log.isEnabledFor(logging.INFO)
@@ -189,6 +207,9 @@ class BatchScorer:
         output = model.predict_bound(bound, params)
         has_output = time.perf_counter()
         values = coerce_output(output, self.result_type, stop - start)
+        if not is_new(output):
+            # They may be a view of what the model fills again for its next rows, or for another column of the query.
+            values = pa.concat_arrays([values, values.slice(0, 0)])
         return values, (has_bound - began, has_output - has_bound, time.perf_counter() - has_output)
 
     def slice_rows(self, batch: Batch) -> int:

@@ -28,7 +28,7 @@ from spark_models.scoring.incoming import ArrowBatch, PandasBatch
 from spark_models.scoring.place import PackageRef
 from spark_models.scoring.plan import plan_for
 from spark_models.scoring.resident import MOST_MODELS, resident_model
-from spark_models.scoring.scorer import LOG_LEVEL, BatchScorer, log_as_asked
+from spark_models.scoring.scorer import LOG_LEVEL, BatchScorer, is_new, log_as_asked
 from spark_models.scoring.stats import ScoreStats
 from spark_models.store import cache
 from spark_models.types.schema import ColSpec, Schema
@@ -117,6 +117,19 @@ def test_answers_outlive_a_model_that_fills_its_array_again(tmp_path: Path, opti
     first, second = made.run(arrow(1, 2, 3, 4)), made.run(arrow(5, 6, 7, 8))
     assert first.to_pylist() == [1, 2, 3, 4]
     assert second.to_pylist() == [5, 6, 7, 8]
+
+
+def test_only_an_array_that_nobody_else_holds_is_not_copied() -> None:
+    fresh = np.zeros(3)
+    assert is_new(fresh)
+    view = fresh[:2]
+    assert not is_new(view)
+    held = np.zeros(3)
+    others = [held]
+    assert not is_new(held)
+    assert len(others) == 1
+    series = pd.Series([1.0])
+    assert not is_new(series)
 
 
 # --- slices

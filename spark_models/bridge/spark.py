@@ -60,6 +60,19 @@ def plain_column(name: str, kind: str) -> Any:
     return vector_to_array(F.col(quoted(name))).alias(name)
 
 
+def holds_vectors(kind: T.DataType) -> bool:
+    """Whether values of a Spark type have ML vectors inside, in arrays, maps or structs."""
+    if isinstance(kind, T.StructType):
+        return any(_is_or_holds_vectors(field.dataType) for field in kind.fields)
+    if isinstance(kind, T.ArrayType):
+        return _is_or_holds_vectors(kind.elementType)
+    return isinstance(kind, T.MapType) and _is_or_holds_vectors(kind.valueType)
+
+
+def _is_or_holds_vectors(kind: T.DataType) -> bool:
+    return kind.simpleString() == "vector" or holds_vectors(kind)
+
+
 def spark_type(kind: ColumnType) -> T.DataType:
     """The Spark type of a column type.
 

@@ -9,13 +9,14 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from spark_models.bind.columns import bind_columns
-from spark_models.bridge.spark import plain_column
+from spark_models.bridge.spark import holds_vectors, plain_column
 from spark_models.bridge.sql import quoted
 from spark_models.errors import (
     ColumnTypeError,
     InputError,
     InvalidArgumentError,
     InvalidInputError,
+    VectorColumnError,
     listed,
     renames,
 )
@@ -190,6 +191,9 @@ def _inputs(df: Any, schema: Schema | None, columns: list[str] | None) -> tuple[
     if unknown != []:
         raise InvalidArgumentError(f"The DataFrame has no columns {listed(unknown)}", renames(unknown, list(types)))
     if schema is None:
+        for name in given:
+            if holds_vectors(types[name]):
+                raise VectorColumnError(name)
         return [F.struct(*[plain_column(name, types[name].simpleString()) for name in given])], [0]
     positions = bind_columns(given, schema)
     inputs: list[Any] = []

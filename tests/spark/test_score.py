@@ -195,6 +195,14 @@ def test_a_vector_is_no_double(no_job: None, score: Any, vectors: Any, save: Any
         score(vectors, save(half, {"v": "double"}))
 
 
+@pytest.mark.parametrize("sql", ["array(v)", "struct(v)", "map('a', v)", "array(struct(v))"])
+def test_without_signature_vectors_inside_of_values_are_refused(
+    no_job: None, score: Any, vectors: Any, save: Any, sql: str
+) -> None:
+    with pytest.raises(errors.VectorColumnError, match="Column 'nested'"):
+        score(vectors.selectExpr(f"{sql} as nested"), save(lambda frame: frame.iloc[:, 0].map(str)))
+
+
 def test_without_signature_a_vector_is_a_list_as_well(score: Any, vectors: Any, save: Any) -> None:
     model = save(lambda frame: [repr(cell) for cell in frame["v"]])
     found = score(vectors, model, result_type="string").collect()

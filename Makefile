@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 MATRIX := spark35 spark42
 PYTHONS := python3.10 python3.12
 # What may differ between Spark versions: how columns are bound and typed, and what comes back.
-MATRIX_TESTS := $(addprefix tests/spark/test_,binding.py types.py results.py missing_values.py score.py map.py spark_flavor.py mleap_flavor.py) tests/cases
+MATRIX_TESTS := $(addprefix tests/spark/test_,binding.py generated_frames.py types.py results.py missing_values.py score.py map.py spark_flavor.py mleap_flavor.py) tests/cases
 # Slow, and what a Spark of another version may save or answer otherwise.
 PARITY := main $(MATRIX)
 PARITY_TESTS := $(addprefix tests/,parity/test_bundle_parity.py parity/test_stage_parity.py parity/test_forest.py spark/test_connect_pipeline.py)

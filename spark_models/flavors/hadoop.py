@@ -97,7 +97,8 @@ def destination(path: PathLike, session: Callable[[], Any]) -> Iterator[PathLike
 
     Raises:
         ModelPathExistsError: [PATH_EXISTS] something is there, and it is no empty directory.
-        UnsupportedUriError: [UNSUPPORTED_URI] the session has no file system for the URI, or is one of Spark Connect.
+        UnsupportedUriError: [UNSUPPORTED_URI] the session has no file system for the URI, or is one of Spark Connect;
+            or the file system does not put the package there.
     """
     uri = os.fspath(path)
     if uri_scheme(uri) in ("", "file"):
@@ -121,8 +122,19 @@ def destination(path: PathLike, session: Callable[[], Any]) -> Iterator[PathLike
             system.copyFromLocalFile(False, True, hadoop(hadoop_uri(local)), staged)
             _require_free(system, target, uri)
             # rename would move the package into an empty directory.
-            system.delete(target, False)
-            system.rename(staged, target)
+            emptied = system.delete(target, False)
+            if not system.rename(staged, target):
+                _require_free(system, target, uri)
+                if emptied:
+                    system.mkdirs(target)
+                raise UnsupportedUriError(
+                    uri, "its file system did not rename the package to it: see who may write there"
+                )
+            inside = hadoop(target, staged.getName())
+            if system.exists(inside):
+                # A directory was made there meanwhile.
+                system.delete(inside, True)
+                raise ModelPathExistsError(uri)
         finally:
             system.delete(staged, True)
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from spark_models.bridge.sql import quoted
 from spark_models.bundle.writer import inputs_of
-from spark_models.errors import InvalidArgumentError, InvalidModelError, MissingExtraError
+from spark_models.errors import InvalidArgumentError, InvalidModelError, MissingExtraError, listed
 from spark_models.flavors.hadoop import scratch_folder
 from spark_models.package.mlmodel import Model
 
@@ -35,7 +35,7 @@ class SparkPredictor:
         """The signature's output columns as a DataFrame, else the column `prediction`; a row a row of `data`.
 
         Raises:
-            InvalidModelError: [INVALID_MODEL] the pipeline gives no such column, or drops rows.
+            InvalidModelError: [INVALID_MODEL] the pipeline gives no such column, or drops rows or columns.
         """
         if not isinstance(data, pd.DataFrame):
             raise InvalidArgumentError(f"The spark flavor scores a DataFrame, not {type(data).__name__}")
@@ -43,6 +43,7 @@ class SparkPredictor:
         frame[ROW] = np.arange(len(frame))
         wanted = self.columns or (PREDICTION,)
         scored = self.model.transform(with_vectors(spark_frame(get_session(), frame), self.model))
+        require_kept(scored, [ROW])
         rows = scored.select(*outputs(scored, wanted), ROW).toPandas().sort_values(ROW)
         if len(rows) != len(frame):
             raise InvalidModelError(FLAVOR, "one that drops rows (handleInvalid 'skip')", "a pipeline that keeps them")
@@ -110,6 +111,21 @@ def outputs(scored: Any, wanted: Sequence[str]) -> list[Any]:
     if missing != []:
         raise InvalidModelError(FLAVOR, f"one without the columns {missing}", "a pipeline that gives them")
     return [plain_column(name, scored.schema[name].dataType.simpleString()) for name in wanted]
+
+
+def require_kept(scored: Any, columns: Sequence[str]) -> None:
+    """Raises where a scored DataFrame lacks columns that it was given.
+
+    Raises:
+        InvalidModelError: [INVALID_MODEL] with all of them.
+    """
+    lost = [name for name in columns if name not in scored.columns]
+    if lost != []:
+        raise InvalidModelError(
+            FLAVOR,
+            f"one that drops the columns {listed(lost)}, as an SQLTransformer without '*' does",
+            "a pipeline that keeps the columns of its input",
+        )
 
 
 def output_columns(model: Model) -> tuple[str, ...] | None:

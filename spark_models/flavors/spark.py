@@ -19,6 +19,7 @@ from spark_models.flavors.pipeline import (
     get_session,
     output_columns,
     outputs,
+    require_kept,
     with_vectors,
 )
 from spark_models.package.environment import installed_requirement
@@ -152,11 +153,16 @@ def answers(model: Model) -> tuple[str, ...]:
 
 
 def transform_frame(package: Package, df: Any, added: Mapping[str, str]) -> Any:
-    """`df` with the pipeline's columns `added`, by their new names, from its own transform: no Python worker."""
+    """`df` with the pipeline's columns `added`, by their new names, from its own transform: no Python worker.
+
+    Raises:
+        InvalidModelError: [INVALID_MODEL] the pipeline gives no such column, or drops columns of `df`.
+    """
     from pyspark.sql import functions as F
 
     model = _load(package.path(package.flavor(FLAVOR).get("model_data")))
     scored = model.transform(with_vectors(df, model))
+    require_kept(scored, df.columns)
     made = [column.alias(name) for column, name in zip(outputs(scored, list(added)), added.values(), strict=True)]
     arrays = array_inputs(df, model)
     # Arrays that were made vectors come out as they were given.

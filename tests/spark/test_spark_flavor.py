@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from spark_models.errors import (
     ModelPathExistsError,
     UnsupportedUriError,
 )
+from spark_models.flavors import hadoop
 from spark_models.models import Model
 
 
@@ -153,6 +155,57 @@ def test_on_hadoop_too_nothing_is_overwritten_and_a_failed_save_leaves_nothing(
     assert sorted(item.name for item in remote.iterdir()) == ["empty", "taken"]
 
 
+class Renaming:
+    """A file system of Hadoop whose rename is another."""
+
+    def __init__(self, system: Any, rename: Callable[[Any, Any], bool]) -> None:
+        self._system = system
+        self.rename = rename
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._system, name)
+
+
+@pytest.mark.parametrize("found", ["empty", "none"])
+def test_a_rename_that_fails_is_an_error_and_leaves_what_was_there(
+    spark: Any, viewfs: str, pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: str
+) -> None:
+    remote = tmp_path / "remote"
+    (remote / "empty").mkdir()
+    whole = hadoop._file_system
+
+    def refusing(spark: Any, uri: str) -> Any:
+        system, path = whole(spark, uri)
+        return Renaming(system, lambda staged, target: False), path
+
+    monkeypatch.setattr(hadoop, "_file_system", refusing)
+    with pytest.raises(UnsupportedUriError, match="did not rename"):
+        spark_models.spark.save_model(pipeline, f"{viewfs}/{found}")
+    assert [item.name for item in remote.rglob("*")] == ["empty"]
+
+
+def test_a_directory_that_is_made_meanwhile_is_not_written_into(
+    spark: Any, viewfs: str, pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = tmp_path / "remote"
+    whole = hadoop._file_system
+
+    def late(spark: Any, uri: str) -> Any:
+        system, path = whole(spark, uri)
+
+        def rename(staged: Any, target: Any) -> bool:
+            (remote / "churn").mkdir()
+            (remote / "churn" / "file").write_text("theirs")
+            return bool(system.rename(staged, target))
+
+        return Renaming(system, rename), path
+
+    monkeypatch.setattr(hadoop, "_file_system", late)
+    with pytest.raises(ModelPathExistsError):
+        spark_models.spark.save_model(pipeline, f"{viewfs}/churn")
+    assert sorted(item.name for item in remote.rglob("*") if not item.name.endswith(".crc")) == ["churn", "file"]
+
+
 def test_a_scheme_that_nobody_knows_is_an_error_before_anything_is_written(pipeline: Any, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedUriError):
         spark_models.spark.save_model(pipeline, "nowhere://cluster/models/churn")
@@ -222,6 +275,18 @@ def test_arrays_of_numbers_are_vectors_where_a_stage_takes_vectors(spark: Any, t
     assert scored.drop("prediction").dtypes == given.dtypes
     assert sorted(row.prediction for row in scored.collect()) == [[2.0, -2.0], [6.0, -4.0]]
     assert sorted(row.v for row in scored.collect()) == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_pipeline_that_drops_its_input_is_an_error(spark: Any, tmp_path: Path) -> None:
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.feature import SQLTransformer
+
+    model = PipelineModel([SQLTransformer(statement="select a + 1 as prediction from __THIS__")])
+    spark_models.spark.save_model(model, tmp_path / "m")
+    with pytest.raises(InvalidModelError, match=r"SQLTransformer without '\*'"):
+        spark_models.load_model(str(tmp_path / "m")).predict(pd.DataFrame({"a": [1.0], "id": [7]}))
+    with pytest.raises(InvalidModelError, match=r"drops the columns \['a', 'id'\]"):
+        spark_models.score(spark.createDataFrame([(1.0, 7)], ["a", "id"]), str(tmp_path / "m"))
 
 
 def test_columns_that_the_model_does_not_give_are_named(spark: Any, tmp_path: Path) -> None:

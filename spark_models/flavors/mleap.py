@@ -109,7 +109,8 @@ def add_bundle(
 ) -> None:
     """Adds the mleap flavor to a package that is being written; with `verify` the JVM must answer as Spark does."""
     found = check(spark_model, sample_input, dfs_tmpdir=dfs_tmpdir, drop_label_stages=drop_label_stages)
-    _require_inputs(found, package.model.signature)
+    found.require()
+    _require_columns(found, package.model.signature)
     _write(found, spark_model.uid, sample_input, package.root, stacklevel=4)
     package.add_flavor(FLAVOR, mleap_version=MLEAP_VERSION, model_data=BUNDLE)
     if not verify:
@@ -143,16 +144,29 @@ def add_to_model(
     mlflow_model.add_flavor(FLAVOR, mleap_version=MLEAP_VERSION, model_data=BUNDLE)
 
 
-def _require_inputs(found: Preflight, signature: ModelSignature | None) -> None:
-    """A signature with names must have every column that the bundle takes: the JVM binds rows by it."""
-    if signature is None or not signature.inputs.has_input_names():
+def _require_columns(found: Preflight, signature: ModelSignature | None) -> None:
+    """A signature with names must have every column that the bundle takes, and promise none that it has not.
+
+    The JVM binds rows by it, and answers with what it promises.
+    """
+    if signature is None:
         return
-    names = signature.inputs.input_names()
-    missing = [name for name in found.inputs() if name not in names]
-    if missing != []:
+    if signature.inputs.has_input_names():
+        names = signature.inputs.input_names()
+        missing = [name for name in found.inputs() if name not in names]
+        if missing != []:
+            raise InvalidArgumentError(
+                f"The signature lacks columns that the bundle takes: {listed(missing)}",
+                "add them to the signature's inputs; drop_label_stages=True leaves out stages that only make the label",
+            )
+    if signature.outputs is None or not signature.outputs.has_input_names():
+        return
+    had = {*found.inputs(), *found.outputs()}
+    unknown = [name for name in signature.outputs.input_names() if name not in had]
+    if unknown != []:
         raise InvalidArgumentError(
-            f"The signature lacks columns that the bundle takes: {listed(missing)}",
-            "add them to the signature's inputs; drop_label_stages=True leaves out stages that only make the label",
+            f"The signature promises columns that the bundle does not give: {listed(unknown)}",
+            f"leave them out of the signature's outputs; it gives {listed(found.outputs())}",
         )
 
 

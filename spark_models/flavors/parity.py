@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from spark_models.bridge.sql import quoted
 from spark_models.bundle.companion import JvmConflict, find_companion, jvm_conflicts
 from spark_models.bundle.writer import Preflight
-from spark_models.errors import ParityError
+from spark_models.errors import InvalidArgumentError, ParityError
 
 ROWS = 1000
 """How many rows of a sample are scored."""
@@ -23,6 +24,7 @@ def require_parity(package: Path, found: Preflight, sample: Any) -> None:
     not, and rows with a missing value that the JVM refuses: a refusal gives no wrong answer.
 
     Raises:
+        InvalidArgumentError: [INVALID_ARGUMENT] no row of the sample is left to compare.
         ParityError: [PARITY] with the columns, and where and by how much they differ.
         CompanionUnavailableError: [COMPANION_UNAVAILABLE] there is no Java, or no jar.
         CompanionFailedError: [COMPANION_FAILED] the JVM can't load what was written.
@@ -36,7 +38,13 @@ def require_parity(package: Path, found: Preflight, sample: Any) -> None:
     expected = {"columns": made, "data": [row[len(given) :] for row in plain]}
     count, conflicts = jvm_conflicts(package, inputs, expected)
     gaps = {at for at, row in enumerate(plain) if None in row[: len(given)]}
-    wrong = [item for item in conflicts if not (item.row in gaps and _is_refusal(item.actual))]
+    refused = {item.row for item in conflicts if item.row in gaps and _is_refusal(item.actual)}
+    if len(refused) == count:
+        raise InvalidArgumentError(
+            "verify=True has nothing to compare: no row of the sample has only finite numbers and is scored by Spark",
+            "give a sample_input with whole rows, or save without verify=True",
+        )
+    wrong = [item for item in conflicts if item.row not in refused]
     if wrong != []:
         first = {item.column: how(item) for item in reversed(wrong)}
         raise ParityError(tuple((name, first[name]) for name in made if name in first), count)
@@ -52,7 +60,7 @@ def json_value(value: Any) -> Any:
         return [leaf for item, is_vector in items for leaf in (item if is_vector else [item])]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def how(conflict: JvmConflict) -> str:

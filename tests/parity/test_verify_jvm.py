@@ -24,6 +24,7 @@ from spark_models.errors import (
     CompanionFailedError,
     CompanionUnavailableError,
     FlavorNotFoundError,
+    InvalidArgumentError,
     NothingToReplayError,
     ParityError,
 )
@@ -194,6 +195,41 @@ def test_a_bundle_that_answers_otherwise_is_not_saved(
     assert names["rawPrediction"] == "row 0, by 0.25"
     assert caught.value.rows == 50
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "no row"])
+def test_a_sample_without_a_row_to_compare_is_not_verified(spark: Any, tmp_path: Path, value: Any) -> None:
+    from pyspark.ml import PipelineModel
+    from pyspark.ml.feature import Binarizer
+
+    model = PipelineModel([Binarizer(inputCol="a", outputCol="prediction")])
+    sample = spark.createDataFrame([] if value == "no row" else [(value,), (value,)], "a double")
+    with pytest.raises(InvalidArgumentError, match="nothing to compare"):
+        spark_models.mleap.save_model(spark_model=model, sample_input=sample, path=tmp_path / "m", verify=True)
+    assert not (tmp_path / "m").exists()
+    whole = sample.union(spark.createDataFrame([(1.0,)], "a double"))
+    spark_models.mleap.save_model(spark_model=model, sample_input=whole, path=tmp_path / "m", verify=True)
+
+
+@pytest.mark.filterwarnings("ignore:Some rows get other answers")
+def test_floats_are_held_to_what_floats_have(spark: Any, tmp_path: Path) -> None:
+    from pyspark.ml import Pipeline, PipelineModel
+    from pyspark.ml.recommendation import ALS
+
+    random = np.random.default_rng(4)
+    ratings = pd.DataFrame(
+        {"user": np.arange(400) % 20, "item": np.arange(400) // 20, "rating": random.normal(size=400)}
+    )
+    sample = spark.createDataFrame(ratings.assign(rating=ratings["rating"] * 1000))
+    als = ALS(userCol="user", itemCol="item", ratingCol="rating", rank=12, seed=1)
+    Pipeline(stages=[als]).fit(sample).write().save(str(tmp_path / "fitted"))
+    model = PipelineModel.load(str(tmp_path / "fitted"))
+    example = ratings[["user", "item"]].head(50)
+    example.loc[7, "user"] = 999
+    sample = sample.select("user", "item")
+    path = tmp_path / "m"
+    spark_models.mleap.save_model(spark_model=model, sample_input=sample, path=path, input_example=example, verify=True)
+    assert [(check.where, check.conflicts) for check in replay(path, jvm=True).checks] == [(JVM, ())]
 
 
 def test_a_package_without_the_flavor_can_not_be_asked(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import spark_models
 import spark_models.mleap
 import spark_models.spark
-from spark_models.bundle.stages import REFUSED, STAGES
+from spark_models.bundle.stages import REFUSED, STAGES, differs
 from spark_models.errors import InvalidArgumentError, InvalidModelError, ModelPathExistsError, UnsupportedStagesError
 from spark_models.models import Model, infer_signature
 
@@ -129,6 +129,30 @@ def test_a_signature_that_lacks_a_column_of_the_bundle_is_refused(
         spark_models.mleap.save_model(
             spark_model=pipeline, sample_input=sample, path=tmp_path / "m", signature=infer_signature(rows[["a"]])
         )
+
+
+@pytest.mark.filterwarnings("ignore:Some rows get other answers")
+def test_a_signature_that_promises_what_the_bundle_has_not_is_refused(
+    pipeline: Any, sample: Any, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    """The JVM would answer with the prediction instead."""
+    save = spark_models.mleap.save_model
+    outputs = pd.DataFrame({"probability": [[0.5, 0.5]], "probabilty": [[0.5, 0.5]], "s": ["red"]})
+    with pytest.raises(InvalidArgumentError, match=r"promises .*: \['probabilty'\]"):
+        save(spark_model=pipeline, sample_input=sample, path=tmp_path / "m", signature=infer_signature(rows, outputs))
+    assert not (tmp_path / "m").exists()
+    signature = infer_signature(rows, outputs.drop(columns="probabilty"))
+    save(spark_model=pipeline, sample_input=sample, path=tmp_path / "m", signature=signature)
+
+
+def test_only_locales_with_letters_of_their_own_are_named(spark: Any) -> None:
+    from pyspark.ml.feature import StopWordsRemover
+
+    def said(**options: Any) -> str:
+        return differs(StopWordsRemover(inputCol="w", outputCol="o", **options))
+
+    assert said() == said(locale="de_DE") == said(locale="tr", caseSensitive=True) == ""
+    assert said(locale="tr_TR") == said(locale="az") == STAGES["StopWordsRemover"].differs
 
 
 def test_every_refusal_is_listed_at_once_and_nothing_is_written(sample: Any, tmp_path: Path) -> None:

@@ -363,6 +363,16 @@ def test_a_bucket_whose_making_was_cut_off_is_closed_to_the_public(aws: Any, pac
     assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]["BlockPublicAcls"] is True
 
 
+def test_nothing_is_made_for_a_create_that_is_refused(aws: Any, packages: list[str]) -> None:
+    client = get_deploy_client(f"sagemaker:/{REGION}")
+    client.create_deployment("churn", packages[0], config=CONFIG)
+    before = left()
+    for config in ({**CONFIG, "env": {"MODE": "x"}}, {**CONFIG, "instance_count": 2}):
+        with pytest.raises(DeploymentExistsError):
+            client.create_deployment("churn", packages[0], config=config)
+    assert left() == before
+
+
 def test_a_dry_run_shows_what_an_update_replaces(aws: Any, packages: list[str]) -> None:
     words = ["deployments", "update", "-t", f"sagemaker:/{REGION}", "--name", "churn", "-m", packages[0], "--dry-run"]
     for mode, last in (("replace", "sagemaker.delete_model"), ("add", "sagemaker.update_endpoint")):

@@ -294,6 +294,7 @@ class LocalClient(BaseDeploymentClient):
         def check() -> None:
             if there and (not folder.exists() or (whole and read_json(self._folder(name) / WANTED) is None)):
                 raise DeploymentNotFoundError(name, self.target_uri, tuple(self._names()))
+            _refuse_other(folder, known=() if there else _WRITTEN)
 
         check()
         private_directory(self.home)
@@ -305,8 +306,6 @@ class LocalClient(BaseDeploymentClient):
                 if not folder.exists():
                     lock.unlink()
                 raise
-            if folder.exists():
-                _refuse_other(folder, known=() if there else _WRITTEN)
             private_directory(folder)
             _mark(folder)
             yield folder
@@ -467,9 +466,13 @@ def _is_own(folder: Path) -> bool:
 def _refuse_other(folder: Path, known: Collection[str] = ()) -> None:
     """Raises InvalidArgumentError where a directory that is no deployment's holds more than the `known` names."""
     there = f"choose another name, or another directory for the state: local:/DIRECTORY, or {STATE_VARIABLE}"
-    if not folder.is_dir():
-        raise InvalidArgumentError(f"{folder} is no directory", there)
-    others = [] if _is_own(folder) else sorted({path.name for path in folder.iterdir()} - set(known))
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:  # nothing is there, or no more
+        return
+    except NotADirectoryError as error:
+        raise InvalidArgumentError(f"{folder} is no directory", there) from error
+    others = [] if {OWN, WANTED} & set(names) else sorted(set(names) - set(known))
     if others != []:
         raise InvalidArgumentError(f"The directory {folder} is no deployment's: it holds {listed(others)}", there)
 

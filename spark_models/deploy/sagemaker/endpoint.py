@@ -211,7 +211,12 @@ def deploy(app: Application, model_uri: str, flavor: str | None, settings: Setti
         _gone(app, until)
         found = None
     if found is not None and mode == CREATE and not _may_be_ours(app, model_uri, flavor, found):
-        raise DeploymentExistsError(app.name, f"sagemaker:/{aws.region}", "use the mode replace or add, or delete it")
+        raise DeploymentExistsError(app.name, f"sagemaker:/{aws.region}", _OTHERWISE)
+    if found is not None and mode == CREATE:
+        # Nothing is made for what is refused.
+        name = wanted_model(app, model_uri, flavor, settings).name
+        if found["EndpointConfigName"] != _config_name(app, _variants(app, name, settings, None)):
+            raise DeploymentExistsError(app.name, f"sagemaker:/{aws.region}", _OTHERWISE)
     model, chosen = put_model(app, model_uri, flavor, settings)
     variants = _variants(app, model, settings, found if mode == ADD else None)
     config = _put_config(app, variants, settings)
@@ -219,10 +224,6 @@ def deploy(app: Application, model_uri: str, flavor: str | None, settings: Setti
         arguments = {"EndpointName": app.name, "EndpointConfigName": config, "Tags": app.tags(settings)}
         aws.call("sagemaker", "create_endpoint", app.resource, **arguments)
     elif found["EndpointConfigName"] != config:
-        if mode == CREATE:
-            raise DeploymentExistsError(
-                app.name, f"sagemaker:/{aws.region}", "use the mode replace or add, or delete it"
-            )
         if found["EndpointStatus"] in _CHANGING:
             in_service(app, until)
         aws.call("sagemaker", "update_endpoint", app.resource, EndpointName=app.name, EndpointConfigName=config)
@@ -277,13 +278,17 @@ def _variants(app: Application, model: str, settings: Settings, found: Any) -> l
 
 
 def _put_config(app: Application, variants: list[dict[str, Any]], settings: Settings) -> str:
-    name = f"{app.name[:40].rstrip('-')}-config-{_short([app.name, variants])}"
+    name = _config_name(app, variants)
     resource = f"SageMaker endpoint configuration {name}"
     aws = app.aws
     if aws.find("sagemaker", "describe_endpoint_config", resource, EndpointConfigName=name) is None:
         arguments = {"EndpointConfigName": name, "ProductionVariants": variants, "Tags": app.tags(settings)}
         aws.call("sagemaker", "create_endpoint_config", resource, **arguments)
     return name
+
+
+def _config_name(app: Application, variants: list[dict[str, Any]]) -> str:
+    return f"{app.name[:40].rstrip('-')}-config-{_short([app.name, variants])}"
 
 
 def in_service(app: Application, until: float, config: str | None = None) -> None:
@@ -308,6 +313,7 @@ def in_service(app: Application, until: float, config: str | None = None) -> Non
         _pause(app, until, status)
 
 
+_OTHERWISE = "use the mode replace or add, or delete it"
 _LOGS = "the container's log is in CloudWatch, /aws/sagemaker/Endpoints/NAME; create may be repeated, or delete run"
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+
+import numpy as np
 
 from spark_models.bundle import values as v
 from spark_models.bundle.nodes import BundleModel, Node, Sample
@@ -120,10 +123,11 @@ def elementwise_product(stage: Any, sample: Sample) -> Nodes:
     return one(stage, "elementwise_product", {"scaling_vec": v.vector(stage.getScalingVec().toArray())})
 
 
-BASIC = {"boolean": "boolean", "tinyint": "byte", "smallint": "short", "int": "int", "bigint": "long"} | {
+# MLeap hashes a byte as a category, and any other number as a number.
+BASIC = {"boolean": "boolean", "tinyint": "short", "smallint": "short", "int": "int", "bigint": "long"} | {
     name: name for name in ("float", "double", "string")
 }
-"""Bundle.ML's names of Spark's types."""
+"""Bundle.ML's names of the types that hold the values of Spark's."""
 
 
 def feature_hasher(stage: Any, sample: Sample) -> Nodes:
@@ -160,20 +164,30 @@ def idf(stage: Any, sample: Sample) -> Nodes:
 
 
 def imputer(stage: Any, sample: Sample) -> Nodes:
-    """A node a column: its surrogate where the value is missing."""
+    """A node a column: its surrogate where the value is missing, as Spark casts it to the column's type."""
     [surrogates] = stage.surrogateDF.collect()
     missing = stage.getMissingValue()
     stated = {} if math.isnan(missing) else {"missing_value": v.double(missing)}
 
     def attributes(at: int, column: str) -> dict[str, Value]:
         return {
-            "surrogate_value": v.double(surrogates[column]),
+            "surrogate_value": v.double(_as_kind(surrogates[column], sample.kind(column))),
             **stated,
             "strategy": v.string(stage.getStrategy()),
             "nullable_input": v.boolean(True),
         }
 
     return each(stage, "imputer", attributes)
+
+
+def _as_kind(value: float, kind: str) -> float:
+    """A double as Spark casts it to a type of numbers: cut for integers, rounded for floats and decimals."""
+    if kind in ("tinyint", "smallint", "int", "bigint") and math.isfinite(value):
+        return float(math.trunc(value))
+    if kind.startswith("decimal") and math.isfinite(value):
+        scale = int(kind.rstrip(")").partition(",")[2])
+        return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP))
+    return float(np.float32(value)) if kind == "float" else value
 
 
 def index_to_string(stage: Any, sample: Sample) -> Nodes:
@@ -303,10 +317,12 @@ def stop_words_remover(stage: Any, sample: Sample) -> Nodes:
 
 
 def string_indexer(stage: Any, sample: Sample) -> Nodes:
-    """A node a column: the index of a label, by the stage's handleInvalid for others."""
+    """A node a column: the index of a label, by the stage's handleInvalid for others; refused for decimals."""
     labels = stage.labelsArray
 
     def attributes(at: int, column: str) -> dict[str, Value]:
+        if sample.kind(column).startswith("decimal"):
+            raise RefusedError(f"MLeap has no text for the decimals of {column!r}")
         return {
             "labels_length": v.integer(1),
             "labels_array_0": v.strings(labels[at]),

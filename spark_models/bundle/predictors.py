@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -77,37 +78,36 @@ def linear_svc(stage: Any, sample: Sample) -> Nodes:
 
 
 def logistic_regression(stage: Any, sample: Sample) -> Nodes:
-    """The probabilities of two classes by one row of coefficients, of more by a row each; refused for one class."""
-    matrix = stage.coefficientMatrix.toArray()
-    intercepts = stage.interceptVector.toArray()
-    if stage.numClasses > 2:
-        attributes: dict[str, Value] = {
-            "num_classes": v.long(stage.numClasses),
-            "coefficient_matrix": v.matrix(matrix),
-            "intercept_vector": v.vector(intercepts),
-            **thresholds(stage),
-        }
-        return predictor(stage, BundleModel("logistic_regression", attributes))
+    """The probabilities of two classes by one row of coefficients, or of any by a row each; refused for one class."""
     if stage.numClasses < 2:
         raise RefusedError("it was fitted on one class")
-    # A multinomial model of two classes has a row for each: MLeap's binary one gives the same probabilities, and its
-    # raw prediction, which is another, is left out.
-    multinomial = len(matrix) == 2
-    row = matrix[1] - matrix[0] if multinomial else matrix[0]
-    intercept = intercepts[1] - intercepts[0] if multinomial else intercepts[0]
-    threshold = stage.getThreshold() if stage.isSet("threshold") or not stage.isSet("thresholds") else None
-    if threshold is None:
-        low, high = stage.getThresholds()
-        threshold = 1.0 / (1.0 + low / high) if high != 0.0 else 0.0
+    matrix = stage.coefficientMatrix.toArray()
+    if len(matrix) == 1:
+        threshold = stage.getThreshold() if stage.isSet("threshold") or not stage.isSet("thresholds") else None
+        if threshold is None:
+            low, high = stage.getThresholds()
+            threshold = 1.0 / (1.0 + low / high) if high != 0.0 else 0.0
+        return predictor(stage, _margin(stage, threshold))
+    attributes: dict[str, Value] = {
+        # MLeap reads a row a class for more than two; how many there are it takes from the rows, and a multinomial
+        # model of two classes has two of them.
+        "num_classes": v.long(max(stage.numClasses, 3)),
+        "coefficient_matrix": v.matrix(matrix),
+        "intercept_vector": v.vector(stage.interceptVector.toArray()),
+        **thresholds(stage),
+    }
+    return predictor(stage, BundleModel("logistic_regression", attributes))
+
+
+def _margin(stage: Any, threshold: float = 0.5) -> BundleModel:
+    """The logistic regression of two classes by the margin of the second."""
     attributes = {
         "num_classes": v.long(2),
-        "coefficients": v.vector(row),
-        "intercept": v.double(intercept),
+        "coefficients": v.vector(stage.coefficientMatrix.toArray()[-1]),
+        "intercept": v.double(stage.interceptVector.toArray()[-1]),
         "threshold": v.double(threshold),
     }
-    return predictor(
-        stage, BundleModel("logistic_regression", attributes), *(["rawPredictionCol"] if multinomial else [])
-    )
+    return BundleModel("logistic_regression", attributes)
 
 
 def multilayer_perceptron(stage: Any, sample: Sample) -> Nodes:
@@ -135,10 +135,11 @@ def naive_bayes(stage: Any, sample: Sample) -> Nodes:
     return predictor(stage, BundleModel("naive_bayes", attributes))
 
 
-MONOTONE = {
-    "LogisticRegressionModel": logistic_regression,
-    "GBTClassificationModel": gbt_classifier,
-    "RandomForestClassificationModel": random_forest_classifier,
+MONOTONE: dict[str, Callable[[Any, Sample], BundleModel]] = {
+    # Of a multinomial model the probability is of both margins: Spark compares the second alone.
+    "LogisticRegressionModel": lambda model, sample: _margin(model),
+    "GBTClassificationModel": lambda model, sample: ensemble(model, sample, "gbt_classifier", False),
+    "RandomForestClassificationModel": lambda model, sample: ensemble(model, sample, "random_forest_classifier", True),
 }
 """Classifiers whose probability grows with the raw prediction: Spark compares the one, MLeap the other."""
 
@@ -148,9 +149,7 @@ def one_vs_rest(stage: Any, sample: Sample) -> Nodes:
     kinds = {type(model).__name__ for model in stage.models}
     if not kinds <= set(MONOTONE):
         raise RefusedError(f"MLeap compares the models of {sorted(kinds)} by another number than Spark")
-    parts = {
-        f"model{at}": MONOTONE[type(model).__name__](model, sample)[0].model for at, model in enumerate(stage.models)
-    }
+    parts = {f"model{at}": MONOTONE[type(model).__name__](model, sample) for at, model in enumerate(stage.models)}
     attributes = {"num_classes": v.long(len(parts)), "num_features": v.long(stage.models[0].numFeatures)}
     return predictor(stage, BundleModel("one_vs_rest", attributes, parts=parts), "probabilityCol")
 

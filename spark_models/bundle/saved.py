@@ -17,17 +17,16 @@ class SavedStages:
     def __init__(self, spark: Any, folder: str) -> None:
         self.spark = spark
         self.folder = folder
-        self._paths: dict[tuple[str, str], str] = {}
+        self._paths: dict[int, tuple[Any, str]] = {}
 
     def path(self, stage: Any) -> str:
         """Where the stage is saved."""
-        # Stages inside a formula have its uid, all of them.
-        key = (type(stage).__name__, stage.uid)
-        if key not in self._paths:
+        # By the object itself: the models of a one-vs-rest have one uid, and so have the stages inside a formula.
+        if id(stage) not in self._paths:
             path = f"{self.folder}/{uuid.uuid4().hex}"
             stage.write().save(path)
-            self._paths[key] = path
-        return self._paths[key]
+            self._paths[id(stage)] = (stage, path)
+        return self._paths[id(stage)][1]
 
     def read(self, stage: Any, part: str = "data") -> list[Any]:
         """The rows that the stage saved under `part`."""

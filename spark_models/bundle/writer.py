@@ -83,12 +83,22 @@ def preflight(model: Any, sample_input: Any, scratch: str, drop_label_stages: bo
             unsupported.append((stage.uid, REFUSED.get(name, f"MLeap has no op for {name}")))
             continue
         try:
-            nodes += writer.write(stage, sample)
+            made = writer.write(stage, sample)
+            _require_sparks_text(made, nodes, sample)
+            nodes += made
         except RefusedError as reason:
             unsupported.append((stage.uid, str(reason)))
         if differs(stage) != "":
             differences.append((stage.uid, differs(stage)))
     return Preflight(_unique(nodes), tuple(unsupported), tuple(differences), dropped, kept)
+
+
+def _require_sparks_text(made: Iterable[Node], before: Iterable[Node], sample: Sample) -> None:
+    """Raises RefusedError where the text of imputed numbers is indexed: MLeap's are doubles, whatever Spark's are."""
+    imputed = {column for node in before if node.model.op == "imputer" for _, column in node.outputs}
+    for column in (column for node in made if node.model.op == "string_indexer" for _, column in node.inputs):
+        if column in imputed and sample.kind(column) != "double":
+            raise RefusedError(f"MLeap imputes doubles, and {column!r} is {sample.kind(column)}: its text is another")
 
 
 def _unique(nodes: Iterable[Node]) -> tuple[Node, ...]:

@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ def json_value(value: Any) -> Any:
         return [json_value(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+    if isinstance(value, Decimal):
+        return float(value)
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -83,9 +86,11 @@ def _from_json(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Spark's value as the companion gives it: vectors dense."""
+    """Spark's value as the companion gives it: vectors dense, decimals as doubles."""
     if hasattr(value, "toArray"):
         return value.toArray().tolist()
+    if isinstance(value, Decimal):
+        return float(value)
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

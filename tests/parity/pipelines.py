@@ -48,6 +48,19 @@ def scored(rows: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def scored_by(name: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows to score by a group of stages: without the values that some stage of it raises for."""
+    if name in ("bayes", "selectors") or name.startswith("one_vs_rest"):
+        return rows.copy()
+    frame = scored(rows)
+    frame.loc[6, "user"] = 999
+    if name == "clusters":
+        frame.loc[0, ["a", "b"]] = [40.0, -30.0]  # at a million every density is 0
+    if name == "vectors":
+        frame.loc[0, ["a", "b"]] = [400.0, -300.0]
+    return frame
+
+
 def feature_stages() -> dict[str, list[Any]]:
     import pyspark.ml.feature as F
 
@@ -160,6 +173,8 @@ def predictor_stages() -> dict[str, list[Any]]:
             named(C.LogisticRegression(), 1, "y2"),
             named(C.LogisticRegression(regParam=0.1), 2, "y3"),
             named(C.LogisticRegression(family="multinomial"), 3, "y2"),
+            named(C.LogisticRegression(family="multinomial", threshold=0.9), 14, "y2"),
+            named(C.LogisticRegression(family="multinomial", thresholds=[0.9, 0.1], regParam=0.1), 15, "y2"),
             named(C.LogisticRegression(thresholds=[0.7, 0.3]), 4, "y2"),
             named(C.LinearSVC(threshold=0.2), 5, "y2"),
             named(G.LinearRegression(), 7, "y"),
@@ -200,10 +215,22 @@ def predictor_stages() -> dict[str, list[Any]]:
         "recommendation": [
             R.ALS(userCol="user", itemCol="item", ratingCol="y", rank=3, seed=1).setPredictionCol("p4"),
         ],
-        "one_vs_rest": [
+        # One a pipeline: PySpark lets no other name than its default be that of the raw prediction.
+        "one_vs_rest": [va, named(C.OneVsRest(classifier=C.LogisticRegression(regParam=0.1)), 6, "y3")],
+        "one_vs_rest multinomial": [
             va,
-            named(C.OneVsRest(classifier=C.LogisticRegression(regParam=0.1)), 6, "y3"),
+            # With L1 its two margins are not each other's negatives.
+            named(
+                C.OneVsRest(classifier=C.LogisticRegression(family="multinomial", regParam=0.02, elasticNetParam=1.0)),
+                7,
+                "y3",
+            ),
         ],
+        "one_vs_rest forest": [
+            va,
+            named(C.OneVsRest(classifier=C.RandomForestClassifier(numTrees=3, seed=1)), 8, "y3"),
+        ],
+        "one_vs_rest boosted": [va, named(C.OneVsRest(classifier=C.GBTClassifier(maxIter=3, seed=1)), 9, "y3")],
         "inner": [Pipeline(stages=[va, named(G.LinearRegression(), 1, "y")])],
     }
 
@@ -250,6 +277,32 @@ def mode_stages() -> dict[str, list[Any]]:
     ]
     groups["parameters"].sort(key=lambda stage: type(stage).__name__ != "Tokenizer")
     return groups
+
+
+def typed_stages(kind: str) -> list[Any]:
+    """The stages that take a column of numbers, here `n` of type `kind` with nulls, and `i` without."""
+    import pyspark.ml.feature as F
+
+    infinity = float("inf")
+    return [
+        F.Imputer(inputCol="n", outputCol="o1"),
+        F.Imputer(inputCol="n", outputCol="o2", strategy="median"),
+        *([F.Binarizer(inputCol="n", outputCol="o3", threshold=2.0)] if kind == "double" else []),
+        F.Bucketizer(inputCol="n", outputCol="o4", splits=[-infinity, 1.0, 2.5, infinity], handleInvalid="keep"),
+        F.OneHotEncoder(inputCol="i", outputCol="o5", handleInvalid="keep"),
+        F.IndexToString(inputCol="i", outputCol="o6", labels=[str(at) for at in range(9)]),
+        F.Interaction(inputCols=["n", "a"], outputCol="o7"),
+        F.VectorAssembler(inputCols=["n", "a"], outputCol="o8", handleInvalid="keep"),
+        *(
+            [
+                F.FeatureHasher(inputCols=["n", "a"], outputCol="o9", numFeatures=64),
+                F.FeatureHasher(inputCols=["n", "a"], outputCol="o10", numFeatures=64, categoricalCols=["n"]),
+                F.StringIndexer(inputCol="n", outputCol="o11", handleInvalid="keep"),
+            ]
+            if not kind.startswith("decimal")
+            else []
+        ),
+    ]
 
 
 def stage_groups() -> dict[str, list[Any]]:

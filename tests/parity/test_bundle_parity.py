@@ -16,7 +16,7 @@ from spark_models.errors import UnsupportedStagesError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from jvm_parity import Jvm, conflicts, needs_jar
-from pipelines import feature_stages, predictor_stages, scored, training_rows
+from pipelines import feature_stages, predictor_stages, scored_by, training_rows
 
 pytestmark = [pytest.mark.spark, needs_jar]
 
@@ -35,6 +35,7 @@ def jvm() -> Iterator[Jvm]:
 
 NAMES = ["scalers", "vectors", "selectors", "columns", "categories", "words"]
 NAMES += ["linear", "bayes", "trees", "clusters", "recommendation", "one_vs_rest", "inner"]
+NAMES += ["one_vs_rest multinomial", "one_vs_rest forest", "one_vs_rest boosted"]
 
 
 @pytest.mark.filterwarnings("ignore:Some rows get other answers")
@@ -44,18 +45,11 @@ def test_jvm_answers_as_spark(spark: Any, jvm: Jvm, rows: pd.DataFrame, tmp_path
     sample = spark.createDataFrame(rows)
     model = as_saved({**feature_stages(), **predictor_stages()}[name], sample, tmp_path)
     spark_models.mleap.save_model(spark_model=model, sample_input=sample.limit(5), path=tmp_path / "model")
-    given = scored(rows)
-    given.loc[6, "user"] = 999
-    if name == "clusters":
-        given.loc[0, ["a", "b"]] = [40.0, -30.0]  # at a million every density is 0
-    if name == "vectors":
-        given.loc[0, ["a", "b"]] = [400.0, -300.0]
-    if name in ("bayes", "selectors", "one_vs_rest"):
-        given = rows.copy()
+    given = scored_by(name, rows)
     typed = spark.createDataFrame(given.assign(_row=range(len(given))))
     typed = typed.withColumn("gap", spark_nan_to_null("gap"))
     frame = model.transform(typed)
-    made = [column for column in frame.columns if column not in typed.columns and not left_out(name, column)]
+    made = [column for column in frame.columns if column not in typed.columns]
     expected = frame.orderBy("_row").select(*made).collect()
     # ALS predicts floats.
     tolerance = 1e-6 if name == "recommendation" else 1e-9
@@ -88,11 +82,6 @@ def plain_rows(frame: pd.DataFrame) -> list[list[Any]]:
     return rows
 
 
-def left_out(name: str, column: str) -> bool:
-    """The raw prediction of a multinomial model of two classes, which MLeap has not."""
-    return name == "linear" and column == "r3"
-
-
 def spark_nan_to_null(column: str) -> Any:
     from pyspark.sql import functions as F
 
@@ -118,6 +107,64 @@ def test_numbers_are_indexed_without_a_signature(spark: Any, jvm: Jvm, rows: pd.
     answer = jvm.score(tmp_path / "model", list(given.columns), plain_rows(given), ["ci", "ui", "v"])
     assert answer.errors == {}
     assert conflicts(["ci", "ui", "v"], expected, answer.rows) == []
+
+
+@pytest.mark.filterwarnings("ignore:Some rows get other answers")
+@pytest.mark.parametrize("kind", ["tinyint", "smallint", "int", "bigint", "float", "decimal(10,1)", "double"])
+def test_what_is_imputed_is_of_the_columns_type(
+    spark: Any, jvm: Jvm, rows: pd.DataFrame, tmp_path: Path, kind: str
+) -> None:
+    """The mean of 1, 2 and 4 is 2 to Spark in a column of integers."""
+    import pyspark.ml.feature as F
+    from pyspark.sql import functions as S
+
+    sample = spark.createDataFrame([(1,), (2,), (4,), (None,)], "n int").select(S.col("n").cast(kind).alias("n"))
+    model = as_saved([F.Imputer(inputCol="n", outputCol="o")], sample, tmp_path)
+    spark_models.mleap.save_model(spark_model=model, sample_input=sample, path=tmp_path / "model", verify=True)
+    expected = [float(row.o) for row in model.transform(sample).collect()]
+    answer = jvm.score(tmp_path / "model", ["n"], [[1], [2], [4], [None]], ["o"])
+    assert answer.errors == {}
+    assert [row[0] for row in answer.rows] == expected
+    assert expected[3] != 7 / 3 or kind == "double"
+
+
+@pytest.mark.filterwarnings("ignore:Some rows get other answers")
+def test_numbers_of_every_size_are_hashed_as_numbers(spark: Any, jvm: Jvm, tmp_path: Path) -> None:
+    import pyspark.ml.feature as F
+
+    sample = spark.createDataFrame(
+        [(at, at, at, at, at / 4, at % 2 == 0) for at in range(-3, 4)],
+        "b tinyint, s smallint, i int, l bigint, f float, t boolean",
+    )
+    stages = [
+        F.FeatureHasher(inputCols=sample.columns, outputCol="h", numFeatures=256),
+        F.FeatureHasher(inputCols=sample.columns, outputCol="c", numFeatures=256, categoricalCols=["b", "s", "f"]),
+    ]
+    model = as_saved(stages, sample, tmp_path)
+    spark_models.mleap.save_model(spark_model=model, sample_input=sample, path=tmp_path / "model", verify=True)
+    expected = model.transform(sample).select("h", "c").collect()
+    answer = jvm.score(tmp_path / "model", sample.columns, [list(row) for row in sample.collect()], ["h", "c"])
+    assert answer.errors == {}
+    assert conflicts(["h", "c"], expected, answer.rows) == []
+
+
+@pytest.mark.filterwarnings("ignore:Some rows get other answers")
+def test_text_of_numbers_that_is_not_sparks_is_refused(spark: Any, tmp_path: Path) -> None:
+    import pyspark.ml.feature as F
+    from pyspark.ml import Pipeline
+    from pyspark.sql import functions as S
+
+    sample = spark.createDataFrame([(1,), (2,), (None,)], "n int").withColumn("d", S.col("n").cast("decimal(4,2)"))
+    stages = [
+        F.Imputer(inputCol="n", outputCol="filled"),
+        F.StringIndexer(inputCol="filled", outputCol="i", handleInvalid="keep"),
+        F.StringIndexer(inputCol="d", outputCol="j", handleInvalid="keep"),
+        F.StringIndexer(inputCol="n", outputCol="k", handleInvalid="keep"),
+    ]
+    model = Pipeline(stages=stages).fit(sample)
+    with pytest.raises(UnsupportedStagesError) as caught:
+        spark_models.mleap.save_model(spark_model=model, sample_input=sample, path=tmp_path / "model")
+    assert [uid for uid, _ in caught.value.stages] == [model.stages[at].uid for at in (1, 2)]
 
 
 @pytest.mark.filterwarnings("ignore:Some rows get other answers")

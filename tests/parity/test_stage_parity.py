@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyspark
 import pytest
@@ -24,7 +26,7 @@ from spark_models.types.schema import ColSpec, Schema
 
 sys.path.insert(0, str(Path(__file__).parent))
 from jvm_parity import Jvm, needs_jar, plain, same
-from pipelines import closures, stage_groups, training_rows
+from pipelines import closures, stage_groups, training_rows, typed_stages
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow, needs_jar]
 
@@ -40,15 +42,28 @@ SPECIAL: dict[str, dict[str, list[Any]]] = {
         "large": [1e9, -1e9, 123456.789],
     },
     "bigint": {"null": [None], "unseen": [-1, 999, 2**31 - 1]},
+    "tinyint": {"null": [None], "unseen": [-1, 99, 127, -128]},
+    "smallint": {"null": [None], "unseen": [-1, 999, 2**15 - 1]},
+    "int": {"null": [None], "unseen": [-1, 999, 2**31 - 1]},
+    "float": {
+        "null": [None],
+        "NaN": [NAN],
+        "infinite": [INF, -INF],
+        "extreme": [float(np.float32(3e38)), float(np.float32(-3e38))],
+        "tiny": [float(np.float32(1e-45)), -0.0, 0.0],
+        "large": [1e9, float(np.float32(123456.789))],
+    },
+    "decimal(10,2)": {"null": [None], "unseen": [Decimal("-1.00"), Decimal("0.01"), Decimal("12345678.90")]},
     "string": {"null": [None], "empty": ["", " "], "unseen": ["unseen", "ÜNÏ 日本 🎉", "A,b;c\td  e"]},
 }
 """Values that a column of each type may hold."""
 GROUPS = [
     *("scalers", "vectors", "selectors", "columns", "categories", "words", "linear", "bayes", "trees", "clusters"),
     *("recommendation", "one_vs_rest", "inner", "parameters"),
+    *("one_vs_rest multinomial", "one_vs_rest forest", "one_vs_rest boosted"),
     *("handleInvalid error", "handleInvalid skip", "handleInvalid keep"),
 ]
-EVERYWHERE = {"null double: refused", "null bigint: refused", "null string: refused"}
+EVERYWHERE = {f"null {kind}: refused" for kind in SPECIAL}
 """The companion refuses a null that no stage looks at, whatever Spark makes of it."""
 NAN_LENIENT = {"NaN: lenient"}
 """After a VectorAssembler whose handleInvalid is not 'keep'."""
@@ -73,6 +88,7 @@ DIFFERENCES: dict[str, dict[str, set[str]]] = {
         }.items()
     },
     "one_vs_rest": {"OneVsRestModel": {"extreme: other", "large: other"}},
+    "one_vs_rest multinomial": {"OneVsRestModel": {"extreme: other", "large: other"}},
     "parameters": {"ImputerModel": {"NaN: other"}, "ALSModel": {"unseen: lenient"}},
     "handleInvalid error": {
         **dict.fromkeys(("VectorAssembler", "VectorIndexerModel", "RFormulaModel"), NAN_LENIENT),
@@ -87,6 +103,14 @@ SINCE_SPARK_4_2: dict[str, dict[str, set[str]]] = {
     "parameters": {"IndexToString": NAN_LENIENT},
 }
 """What differs there too."""
+TYPED_DIFFERENCES: dict[str, dict[str, set[str]]] = {
+    **{
+        kind: {"OneHotEncoderModel": {"unseen: refused"}}
+        for kind in ("tinyint", "smallint", "int", "bigint", "decimal(10,2)")
+    },
+    **{kind: {"OneHotEncoderModel": NO_INDEX} for kind in ("float", "double")},
+}
+"""By type of the column."""
 SIGNATURE = ModelSignature(
     Schema(
         [
@@ -155,6 +179,40 @@ def test_each_stage(spark: Any, jvm: Jvm, rows: pd.DataFrame, tmp_path: Path, na
         for kind, differences in SINCE_SPARK_4_2.get(name, {}).items():
             known[kind] = known.get(kind, set()) | differences
     assert found == known
+
+
+@pytest.mark.filterwarnings("ignore:Some rows get other answers")
+@pytest.mark.parametrize("kind", ["tinyint", "smallint", "int", "bigint", "float", "double", "decimal(10,2)"])
+def test_each_type_of_numbers(spark: Any, jvm: Jvm, rows: pd.DataFrame, tmp_path: Path, kind: str) -> None:
+    from pyspark.ml import Pipeline, PipelineModel
+
+    frame = rows[["a", "item"]].rename(columns={"item": "i"}).assign(n=rows["item"].where(rows["gap"].notna()))
+    values = np.float32 if kind == "float" else Decimal if kind.startswith("decimal") else float
+    whole = kind.endswith("int")
+    data = [
+        [a, *(None if pd.isna(item) else int(item) if whole else values(item) for item in (i, n))]
+        for a, i, n in frame.itertuples(index=False)
+    ]
+    data = [[item.item() if isinstance(item, np.generic) else item for item in row] for row in data]
+    sample = spark.createDataFrame(data, f"a double, i {kind}, n {kind}")
+    every = pd.DataFrame(data, columns=["a", "i", "n"], dtype=object)
+    whole = pd.concat([every[every["n"].notna()]] * 2, ignore_index=True)
+    found: dict[str, set[str]] = {}
+    for at, stage in enumerate(typed_stages(kind)):
+        # Only an Imputer can be fitted on nulls, or looks at them.
+        imputes = type(stage).__name__ == "Imputer"
+        given = sample if imputes else sample.where("n is not null")
+        fitted = Pipeline(stages=[stage]).fit(given)
+        fitted.write().save(str(tmp_path / f"fitted{at}"))
+        model = PipelineModel.load(str(tmp_path / f"fitted{at}"))
+        package = tmp_path / str(at)
+        spark_models.mleap.save_model(spark_model=model, sample_input=given.limit(5), path=package)
+        differences = (
+            scored_twice(spark, jvm, every if imputes else whole, sample, model, model.stages[0], package) - EVERYWHERE
+        )
+        if differences != set():
+            found[type(model.stages[0]).__name__] = found.get(type(model.stages[0]).__name__, set()) | differences
+    assert found == TYPED_DIFFERENCES.get(kind, {})
 
 
 def scored_twice(

@@ -146,6 +146,14 @@ def test_the_folder_of_the_server_may_be_named(seen: Any) -> None:
     assert seen["given_folder"] == ["metadata", "stages"]
 
 
-@pytest.mark.parametrize("name", ["vectors", "columns", "words", "trees", "clusters", "formula"])
+GROUPS = ["scalers", "vectors", "selectors", "columns", "categories", "words", "linear", "bayes", "trees", "clusters"]
+GROUPS += ["recommendation", "inner", "formula"]
+
+
+def test_every_group_is_asked_for(seen: Any) -> None:
+    assert sorted(seen["bundles"]) == sorted(GROUPS)
+
+
+@pytest.mark.parametrize("name", GROUPS)
 def test_bundles_are_written_and_the_jvm_gives_sparks_answers(seen: Any, name: str) -> None:
     assert seen["bundles"][name] == "saved"

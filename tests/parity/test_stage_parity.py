@@ -104,10 +104,7 @@ SINCE_SPARK_4_2: dict[str, dict[str, set[str]]] = {
 }
 """What differs there too."""
 TYPED_DIFFERENCES: dict[str, dict[str, set[str]]] = {
-    **{
-        kind: {"OneHotEncoderModel": {"unseen: refused"}}
-        for kind in ("tinyint", "smallint", "int", "bigint", "decimal(10,2)")
-    },
+    "decimal(10,2)": {"OneHotEncoderModel": {"unseen: refused"}},
     **{kind: {"OneHotEncoderModel": NO_INDEX} for kind in ("float", "double")},
 }
 """By type of the column."""

@@ -152,7 +152,7 @@ def test_only_locales_with_letters_of_their_own_are_named(spark: Any) -> None:
         return differs(StopWordsRemover(inputCol="w", outputCol="o", **options))
 
     assert said() == said(locale="de_DE") == said(locale="tr", caseSensitive=True) == ""
-    assert said(locale="tr_TR") == said(locale="az") == STAGES["StopWordsRemover"].differs
+    assert said(locale="tr_TR") == said(locale="az") == STAGES["StopWordsRemover"].differs != ""
 
 
 def test_every_refusal_is_listed_at_once_and_nothing_is_written(sample: Any, tmp_path: Path) -> None:

@@ -140,12 +140,11 @@ def measured(folder: Path, arguments: argparse.Namespace) -> Samples:
     """All samples of one run: the servers stay up, and in each turn every case goes to one after the other."""
     samples = Samples()
     commands = started_by(folder, arguments.mlflow)
-    for _ in range(arguments.repeat):
-        samples.add(BARE, "", OWN, own_seconds(folder))
     with contextlib.ExitStack() as stack:
         serving = {}
-        for name, command in commands.items():
-            for turn in range(arguments.repeat):
+        for turn in range(arguments.repeat):
+            samples.add(BARE, "", OWN, own_seconds(folder))
+            for name, command in commands.items():
                 with contextlib.ExitStack() as once:
                     holder = stack if turn == arguments.repeat - 1 else once
                     found = holder.enter_context(running(command, folder))

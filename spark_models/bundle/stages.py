@@ -110,7 +110,8 @@ STAGES: dict[str, StageWriter] = {
     "OneVsRestModel": StageWriter(
         "one_vs_rest",
         p.one_vs_rest,
-        "models whose probabilities both round to 1: MLeap takes the first; NaN, infinite: Spark 4.2 takes another class",
+        "models whose probabilities both round to 1: MLeap takes the first; "
+        "NaN, infinite: Spark 4.2 takes another class",
         refused="classifiers other than logistic regression, random forest and boosted trees",
     ),
     "PCAModel": StageWriter("pca", f.pca),

@@ -102,7 +102,8 @@ SINCE_SPARK_4_2: dict[str, dict[str, set[str]]] = {
     "one_vs_rest": {"OneVsRestModel": {"NaN: other"}},
     "one_vs_rest multinomial": {"OneVsRestModel": {"NaN: other", "infinite: other"}},
     "parameters": {"IndexToString": NAN_LENIENT},
-    **dict.fromkeys(("float", "double"), {"IndexToString": NAN_LENIENT}),
+    "float": {"IndexToString": NAN_LENIENT},
+    "double": {"IndexToString": NAN_LENIENT},
 }
 """What differs there too, by group or by type of the column."""
 TYPED_DIFFERENCES: dict[str, dict[str, set[str]]] = {

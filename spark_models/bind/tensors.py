@@ -97,11 +97,11 @@ def column_tensor(column: Any, spec: TensorSpec, gaps: bool = False) -> Any:
     """
     values = _numpy(column)
     if values.dtype == object and len(values) > 0 and isinstance(_first_cell(values), (list, np.ndarray)):
-        if any(is_missing(cell) for cell in values):
-            raise NullColumnError(_named(spec), str(spec.type))
         try:
             values = _stacked(values)
         except ValueError:
+            if any(is_missing(cell) for cell in values):
+                raise NullColumnError(_named(spec), str(spec.type)) from None
             raise TensorShapeError(spec.name, (len(values),), spec.shape) from None
     inner = spec.shape[1:]
     if values.ndim == 2 and len(inner) > 1 and min(inner) > 0 and values.shape[1] == math.prod(inner):

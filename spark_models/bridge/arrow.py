@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -65,12 +66,21 @@ def column_values(column: pa.Array | pa.ChunkedArray) -> Any:
     if pat.is_nested(kind):
         values = np.empty(len(array), dtype=object)
         cells = array.to_pylist()
-        values[:] = [_with_dicts(cell, kind) for cell in cells] if _holds_map(kind) else cells
+        values[:] = [_with_dicts(cell, kind) for cell in cells] if holds(kind, pat.is_map) else cells
         return values
     if pat.is_string(kind) and _repeats(array):
         # One object for equal texts: it is made once, and models that look texts up hash it once.
         return array.to_pandas(deduplicate_objects=True).to_numpy()
     return array.to_numpy(zero_copy_only=False)
+
+
+def holds(kind: pa.DataType, test: Callable[[pa.DataType], bool]) -> bool:
+    """Whether a type passes a test, or one that is nested in it.
+
+    >>> holds(pa.list_(pa.map_(pa.string(), pa.int64())), pat.is_map)
+    True
+    """
+    return bool(test(kind)) or any(holds(kind.field(at).type, test) for at in range(kind.num_fields))
 
 
 def dense_values(column: pa.Array) -> Any:
@@ -149,14 +159,6 @@ def _nullable(array: pa.Array) -> Any:
     if pat.is_boolean(array.type):
         return pd.arrays.BooleanArray(filled, mask)
     return pd.arrays.IntegerArray(np.array(filled), mask)
-
-
-def _holds_map(kind: pa.DataType) -> bool:
-    return bool(pat.is_map(kind)) or pat.is_nested(kind) and any(map(_holds_map, _inner(kind)))
-
-
-def _inner(kind: pa.DataType) -> list[pa.DataType]:
-    return [kind.field(at).type for at in range(kind.num_fields)]
 
 
 def _with_dicts(cell: Any, kind: pa.DataType) -> Any:

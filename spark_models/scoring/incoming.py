@@ -17,7 +17,7 @@ import pyarrow.types as pat
 
 from spark_models.bind.casts import cast_column
 from spark_models.bind.columns import bind_columns
-from spark_models.bridge.arrow import column_values, dense_values, filled_cells
+from spark_models.bridge.arrow import column_values, dense_values, filled_cells, holds
 from spark_models.bridge.pandas import column_array
 from spark_models.errors import ColumnCountError, InputError, StructNotAloneError, VectorColumnError
 from spark_models.schema.datatypes import AnyType, Array, DataType, Map, Object
@@ -279,7 +279,7 @@ def _wall_clock(column: pa.Array, timezone: str) -> pa.Array:
     Any other column is given back as it is.
     """
     kind = column.type
-    if not _has_instants(kind):
+    if not holds(kind, _is_instant):
         return column
     if pat.is_timestamp(kind):
         return pc.local_timestamp(column.cast(pa.timestamp(kind.unit, tz=timezone)))
@@ -300,10 +300,8 @@ def _wall_clock(column: pa.Array, timezone: str) -> pa.Array:
     return (pa.MapArray if pat.is_map(kind) else pa.ListArray).from_arrays(starts, *shown)
 
 
-def _has_instants(kind: pa.DataType) -> bool:
-    if pat.is_timestamp(kind):
-        return kind.tz is not None
-    return pat.is_nested(kind) and any(_has_instants(kind.field(at).type) for at in range(kind.num_fields))
+def _is_instant(kind: pa.DataType) -> bool:
+    return pat.is_timestamp(kind) and kind.tz is not None
 
 
 def _matrix(plan: BindPlan, matrix: np.ndarray[Any, Any]) -> Bind:

@@ -6,8 +6,6 @@ deployments, blue and green, follow each other under an endpoint: traffic moves 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import tempfile
@@ -23,6 +21,7 @@ from spark_models.deploy.calls import Calls
 from spark_models.deploy.client import BaseDeploymentClient, Config, target_rest
 from spark_models.deploy.config import config_help, mapping, option, read_config
 from spark_models.deploy.image import PORT, write_context
+from spark_models.deploy.marks import digest_of, not_made_here
 from spark_models.deploy.rows import post
 from spark_models.deploy.state import checked_name
 from spark_models.errors import (
@@ -217,7 +216,7 @@ def put_image(azure: Azure, model_uri: str, name: str, config: AzureConfig, owne
 
     With an `owner`, a deployment, it carries its tag: then it goes when the deployment does.
     """
-    version = _digest([open_package(model_uri).content_hash(), config.base_image, __version__])[:20]
+    version = digest_of([open_package(model_uri).content_hash(), config.base_image, __version__], 20)
     resource = f"environment {name}:{version}"
     which = {"name": name, "version": version}
     found = azure.find("environments.get", resource, which, lambda client: client.environments.get(**which))
@@ -250,13 +249,9 @@ def _owned(owner: str | None) -> dict[str, str]:
     return {} if owner is None else {TAG: owner}
 
 
-def _digest(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
 def fingerprint(config: AzureConfig) -> str:
     """What tells one configuration of a deployment from another; how it is waited for is none of it."""
-    return _digest({**asdict(config), "synchronous": None})[:20]
+    return digest_of({**asdict(config), "synchronous": None}, 20)
 
 
 def put_endpoint(azure: Azure, name: str, config: AzureConfig) -> Any:
@@ -413,12 +408,7 @@ class AzureClient(BaseDeploymentClient):
         azure, resource = self._azure, f"online endpoint {name}"
         found = endpoint_of(azure, name)
         if found is not None and not _is_own(found):
-            raise DeploymentFailedError(
-                "delete",
-                resource,
-                f"it was not made here: it lacks the tag {TAG}",
-                advice="delete it by Azure's own tools",
-            )
+            raise not_made_here(resource, TAG, "delete it by Azure's own tools")
         # The endpoint goes last: it says under which names its models and environments are.
         colours = () if found is None else COLOURS
         archive(

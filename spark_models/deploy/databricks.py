@@ -6,7 +6,6 @@ that file: no index is asked for our name.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import posixpath
@@ -24,6 +23,7 @@ from spark_models.deploy import docker
 from spark_models.deploy.calls import Calls
 from spark_models.deploy.client import BaseDeploymentClient, Config, target_rest
 from spark_models.deploy.config import config_help, mapping, option, read_config
+from spark_models.deploy.marks import digest_of, not_made_here
 from spark_models.deploy.rows import predictions, split_json
 from spark_models.deploy.state import checked_name
 from spark_models.errors import (
@@ -296,9 +296,7 @@ class DatabricksClient(BaseDeploymentClient):
         if endpoint is not None and _tags(endpoint.tags).get(TAG) != name:
             if not others:
                 return
-            raise DeploymentFailedError(
-                "delete", resource, f"it was not made here: it lacks the tag {TAG}", advice="delete it in the workspace"
-            )
+            raise not_made_here(resource, TAG, "delete it in the workspace")
         self._workspace.find(
             "serving_endpoints.delete", resource, {"name": name}, lambda client: client.serving_endpoints.delete(name)
         )
@@ -654,7 +652,7 @@ def _checked(name: str, flavor: str | None, config: Config | None) -> Databricks
 def _fingerprint(config: DatabricksConfig) -> str:
     """What tells one configuration from another; how long it is waited for is none of it."""
     facts = {**asdict(config), "timeout_seconds": None}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:20]
+    return digest_of(facts, 20)
 
 
 def _shown(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import tempfile
 import time
@@ -18,6 +17,7 @@ from spark_models.deploy.client import BaseDeploymentClient, Config
 from spark_models.deploy.config import config_help, option, read_config
 from spark_models.deploy.engines import build, containers_of, engine_of, engines_of, inspected
 from spark_models.deploy.image import PORT, write_context
+from spark_models.deploy.marks import digest_of
 from spark_models.deploy.rows import post, ready
 from spark_models.deploy.state import checked_name
 from spark_models.errors import (
@@ -319,11 +319,8 @@ class DockerClient(BaseDeploymentClient):
 
     def _replace(self, place: Place, image: str, about: Mapping[str, Any], config: DockerConfig) -> None:
         """Runs a container under the deployment's name; the one that has it stands by until the new one answers."""
-        engine, container, resource = (
-            place.engine,
-            container_name(place.name),
-            f"container {container_name(place.name)}",
-        )
+        engine, container = place.engine, container_name(place.name)
+        resource = f"container {container}"
         had = place.names != ()
         if place.aside in place.names:
             self._recover(place)
@@ -414,7 +411,7 @@ def _tag(name: str, model_uri: str, config: DockerConfig) -> str:
     """The tag of an image: it follows from all that goes into it."""
     digest = open_package(model_uri).content_hash()
     facts = [name, digest, config.base_image, config.wheelhouse, __version__]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+    return digest_of(facts, 12)
 
 
 def _about(model_uri: str, content_hash: str, config: DockerConfig) -> dict[str, Any]:

@@ -6,13 +6,12 @@ which `remove` finds whatever a half-made one has left.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from spark_models.deploy.container import chosen_flavor
+from spark_models.deploy.marks import digest_of, not_made_here
 from spark_models.deploy.sagemaker.artifacts import (
     bucket_of,
     default_bucket,
@@ -102,7 +101,7 @@ def wanted_model(app: Application, model_uri: str, flavor: str | None, settings:
     image = settings.image_url or default_image(aws)
     bucket = settings.bucket or ensured_bucket(aws)
     facts = [app.name, package.content_hash(), chosen, role, image, bucket, settings.vpc_config, settings.env]
-    name = f"{app.name[:40].rstrip('-')}-{_MODELS[app.kind]}-{_short(facts)}"
+    name = f"{app.name[:40].rstrip('-')}-{_MODELS[app.kind]}-{digest_of(facts, 12)}"
     return Model(name, package, chosen, role, image, bucket)
 
 
@@ -288,7 +287,7 @@ def _put_config(app: Application, variants: list[dict[str, Any]], settings: Sett
 
 
 def _config_name(app: Application, variants: list[dict[str, Any]]) -> str:
-    return f"{app.name[:40].rstrip('-')}-config-{_short([app.name, variants])}"
+    return f"{app.name[:40].rstrip('-')}-config-{digest_of([app.name, variants], 12)}"
 
 
 def in_service(app: Application, until: float, config: str | None = None) -> None:
@@ -357,12 +356,7 @@ def remove(app: Application, *, archive: bool, synchronous: bool, timeout_second
 def check_own(app: Application, arn: str, resource: str) -> None:
     """Raises DeploymentFailedError where what is to be removed lacks the application's tag: it is somebody else's."""
     if app.aws.calls.real and not owned(app, arn):
-        raise DeploymentFailedError(
-            "delete",
-            resource,
-            f"it was not made here: it lacks the tag {app.tag}",
-            advice="delete it by AWS's own tools",
-        )
+        raise not_made_here(resource, app.tag, "delete it by AWS's own tools")
 
 
 def sweep(
@@ -383,13 +377,11 @@ def sweep(
         configs = aws.pages("sagemaker", "list_endpoint_configs", "EndpointConfigs", resource, NameContains=start)
         for config in list(configs) or _assumed(app, "EndpointConfig", "config"):
             name = config["EndpointConfigName"]
-            if name != keep_config and _is_ours(app, config["EndpointConfigArn"]):
+            if name != keep_config and owned(app, config["EndpointConfigArn"]):
                 what = f"SageMaker endpoint configuration {name}"
                 aws.find("sagemaker", "delete_endpoint_config", what, EndpointConfigName=name)
     models = aws.pages("sagemaker", "list_models", "Models", resource, NameContains=start)
-    ours = [
-        item for item in list(models) or _assumed(app, "Model", _MODELS[app.kind]) if _is_ours(app, item["ModelArn"])
-    ]
+    ours = [item for item in list(models) or _assumed(app, "Model", _MODELS[app.kind]) if owned(app, item["ModelArn"])]
     archives = {item["ModelName"]: _archive_of(app, item["ModelName"]) for item in ours}
     gone = {name: uri for name, uri in archives.items() if name not in keep_models}
     if keep_models == frozenset():
@@ -416,7 +408,8 @@ def _assumed(app: Application, kind: str, word: str) -> list[dict[str, str]]:
     return [] if app.aws.calls.real else [{f"{kind}Name": name, f"{kind}Arn": f"arn:aws:sagemaker:::{name}"}]
 
 
-def _is_ours(app: Application, arn: str) -> bool:
+def owned(app: Application, arn: str) -> bool:
+    """Whether a resource carries the application's tag."""
     return _tags(app, arn).get(app.tag) == app.name
 
 
@@ -424,12 +417,3 @@ def _tags(app: Application, arn: str) -> dict[str, str]:
     instead = {"Tags": [{"Key": app.tag, "Value": app.name}]}
     found = app.aws.find("sagemaker", "list_tags", arn, instead=instead, ResourceArn=arn)
     return {} if found is None else {tag["Key"]: tag["Value"] for tag in found["Tags"]}
-
-
-def owned(app: Application, arn: str) -> bool:
-    """Whether a resource carries the application's tag."""
-    return _is_ours(app, arn)
-
-
-def _short(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:12]
